@@ -1,0 +1,13 @@
+"""Record, look at, and decide on the gates of squeeze-and-excitation networks.
+
+The way through, left to right::
+
+    checkpoints.load_network -> blocks.find_se_blocks -> record.record_gates
+        -> stats.class_moments -> plots.plot_class_profile
+
+`class_names`, `gates`, `stats` and `plots` never import torch: a saved gate record is
+enough to study. Import what you need from its module, for example
+``from se_probe.stats import class_moments``.
+"""
+
+__version__ = "0.1.0"
