@@ -1,6 +1,7 @@
 """Every deliberate error: what was expected, what came, and what to do next."""
 
 __all__ = [
+    "AmbiguousClassError",
     "ArchitectureError",
     "BlockError",
     "BlockNameError",
@@ -27,7 +28,11 @@ class UsageError(SEProbeError, ValueError):
 
 
 class ClassNameError(UsageError, LookupError):
-    """A class name that means no class of the label set, or several."""
+    """A class name that means no class of the label set."""
+
+
+class AmbiguousClassError(ClassNameError):
+    """A class name that means several classes of the label set."""
 
 
 class BlockNameError(UsageError, LookupError):

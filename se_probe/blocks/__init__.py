@@ -1,0 +1,20 @@
+"""Find the SE blocks of any network by what they do, and capture their gates.
+
+A gate is the vector ``g`` (one number per channel and image) for which the network
+computes ``x * g`` channel by channel on a feature map ``x``, with ``g`` computed from
+``x`` by learned layers. :func:`find_se_blocks` runs a probe batch, looks at every
+multiplication, and keeps those. What a module is called plays no part in that.
+"""
+
+from se_probe.blocks.capture import GateCapture, capture_gates
+from se_probe.blocks.find import FoundBlock, find_se_blocks, network_facts
+from se_probe.blocks.watch import unwrap
+
+__all__ = [
+    "FoundBlock",
+    "GateCapture",
+    "capture_gates",
+    "find_se_blocks",
+    "network_facts",
+    "unwrap",
+]
