@@ -38,6 +38,7 @@ __all__ = [
     "open_gates",
     "open_group",
     "pending_batches",
+    "read_states",
     "recorded",
     "remove_record",
     "row_batches",
@@ -332,11 +333,15 @@ def write_batch(
     _array(group, "state")[start:stop] = state
 
 
+def read_states(group: zarr.Group) -> npt.NDArray[np.uint8]:
+    """State of every image as it is now; shape (n_images,)."""
+    return np.asarray(_array(group, "state")[:])
+
+
 def pending_batches(group: zarr.Group) -> list[int]:
     """Numbers of the batches that are not done yet, in order."""
-    state = _array(group, "state")
-    done = np.asarray(state[:]) != State.NOT_RECORDED
-    size = state.chunks[0]
+    done = read_states(group) != State.NOT_RECORDED
+    size = _array(group, "state").chunks[0]
     starts = range(0, len(done), size)
     return [k for k, start in enumerate(starts) if not done[start : start + size].all()]
 

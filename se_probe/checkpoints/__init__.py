@@ -1,0 +1,29 @@
+"""Read a weights file safely and fit it to a network, saying what does not fit.
+
+`containers` and `archives` read files without running anything in them, `weights` finds
+the weights in what they hold, `layouts` tells networks by their weights' names,
+`architectures` builds networks by name, `fit` puts the weights in, `own` is our own
+format, and `load` leads through all of it.
+"""
+
+from se_probe.checkpoints.load import build_network, load_network
+from se_probe.checkpoints.network import (
+    Network,
+    Provenance,
+    file_sha256,
+    pick_device,
+    weights_sha256,
+)
+from se_probe.checkpoints.own import save_network, write_whole
+
+__all__ = [
+    "Network",
+    "Provenance",
+    "build_network",
+    "file_sha256",
+    "load_network",
+    "pick_device",
+    "save_network",
+    "weights_sha256",
+    "write_whole",
+]

@@ -1,0 +1,296 @@
+"""From the name of an architecture to the network and its preprocessing.
+
+A name is one of ours (`se_lenet`), one of timm's, with its weights' tag or without
+(`seresnet50`, `seresnet50.a1_in1k`), one of torchvision's classifiers
+(`torchvision:mobilenet_v3_small`, or without the prefix where timm has no such name),
+or a function of the reader's own (`package.module:factory`).
+"""
+
+import difflib
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import timm
+import torchvision
+from timm.data.config import resolve_data_config
+from torch import Tensor, nn
+
+from se_probe.checkpoints.containers import importable_from_here
+from se_probe.errors import ArchitectureError
+from se_probe.images import Preprocessing, default_preprocessing
+from se_probe.models import create_model, list_architectures
+
+__all__ = [
+    "base_name",
+    "build_model",
+    "canonical_name",
+    "count_channels",
+    "count_classes",
+    "is_factory",
+    "known_names",
+    "preprocessing_of",
+]
+
+TORCHVISION = "torchvision:"
+_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+# Names of classifiers, in those networks that do not declare theirs.
+_HEAD = re.compile(
+    r"(fc\d*|_fc|last_linear|linear|classifier|head|heads)(\.\w+)*\.weight"
+)
+
+
+def canonical_name(arch: str) -> str:
+    """The one spelling of an architecture's name.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ArchitectureError
+        If nothing here can build it; the message names the nearest.
+
+    Examples
+    --------
+    >>> canonical_name("mobilenet_v3_small"), canonical_name("timm:seresnet18")
+    ('torchvision:mobilenet_v3_small', 'seresnet18')
+    """
+    name = arch.removeprefix("timm:")
+    if name in list_architectures() or _is_timm(name):
+        return name
+    bare = arch.removeprefix(TORCHVISION)
+    if bare in _torchvision_names():
+        return TORCHVISION + bare
+    if is_factory(arch):
+        return arch
+    raise ArchitectureError(f"there is no architecture {arch!r}. {_near(bare)}")
+
+
+def is_factory(arch: str) -> bool:
+    """Whether a name is a function of the reader's own, `package.module:factory`."""
+    is_library = arch.startswith((TORCHVISION, "timm:"))
+    return not is_library and _FACTORY.fullmatch(arch) is not None
+
+
+def base_name(arch: str) -> str:
+    """Name without the tag that says which published weights are meant."""
+    name = canonical_name(arch)
+    return name if is_factory(name) else name.partition(".")[0]
+
+
+def _is_timm(name: str) -> bool:
+    if not timm.is_model(name):
+        return False
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError as error:  # a tag that this network does not have
+        tags = ", ".join(timm.list_pretrained(f"{name.partition('.')[0]}.*"))
+        raise ArchitectureError(
+            f"timm has no {name!r}. Published weights: {tags or 'none'}"
+        ) from error
+    return True
+
+
+@cache
+def _torchvision_names() -> frozenset[str]:
+    return frozenset(torchvision.models.list_models(module=torchvision.models))
+
+
+@cache
+def known_names() -> tuple[str, ...]:
+    """Every name that can be built without a function of the reader's own."""
+    names = {*list_architectures(), *timm.list_models(), *_torchvision_names()}
+    return tuple(sorted(names))
+
+
+def _near(name: str) -> str:
+    near = difflib.get_close_matches(name, known_names(), n=3, cutoff=0.6)
+    found = f"Did you mean {' or '.join(near)}? " if near else ""
+    return (
+        f"{found}It may be one of ours ({list_architectures()[0]} ...), a timm name, "
+        "torchvision:NAME, or package.module:factory"
+    )
+
+
+def build_model(
+    arch: str, num_classes: int | None = None, options: Mapping[str, Any] | None = None
+) -> nn.Module:
+    """Network of an architecture, with random weights.
+
+    Parameters
+    ----------
+    arch : str
+        A canonical name.
+    num_classes : int, optional
+        By default what the architecture is made for.
+    options : mapping, optional
+        Further arguments of the architecture.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    ArchitectureError
+        If the architecture does not take these options, or the function is not there.
+    UsageError
+        If one of our own does not.
+    """
+    given = dict(options or {})
+    if arch in list_architectures():
+        return create_model(arch, num_classes, **given)
+    if num_classes is not None:
+        given["num_classes"] = num_classes
+    if is_factory(arch):
+        return _call_factory(arch, given)
+    try:
+        if arch.startswith(TORCHVISION):
+            name = arch.removeprefix(TORCHVISION)
+            model: nn.Module = torchvision.models.get_model(name, weights=None, **given)
+        else:
+            model = timm.create_model(arch, pretrained=False, **given)
+    except TypeError as error:
+        raise ArchitectureError(
+            f"{arch} cannot be built with {given}: {error}"
+        ) from error
+    return model
+
+
+def _call_factory(arch: str, settings: dict[str, Any]) -> nn.Module:
+    factory = _import_factory(arch)
+    accepted = inspect.signature(factory).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
+    if "num_classes" not in accepted and not takes_any:
+        settings = {k: v for k, v in settings.items() if k != "num_classes"}
+    model = factory(**settings)
+    if not isinstance(model, nn.Module):
+        raise ArchitectureError(
+            f"{arch} returned a {type(model).__name__}, expected a torch.nn.Module"
+        )
+    return model
+
+
+def _import_factory(arch: str) -> Callable[..., Any]:
+    module_name, _, path = arch.partition(":")
+    try:
+        with importable_from_here():
+            factory: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ArchitectureError(
+            f"{arch} cannot be imported ({error}): run this in the folder that holds "
+            "the module, or install its package"
+        ) from error
+    for part in path.split("."):
+        factory = getattr(factory, part, None)
+    if not callable(factory):
+        raise ArchitectureError(f"{module_name} has no function {path}")
+    called: Callable[..., Any] = factory
+    return called
+
+
+def count_classes(arch: str, tensors: Mapping[str, Tensor]) -> int | None:
+    """Rows of the classifier's weight among a network's weights; None if not found."""
+    declared = _declared_layer(arch, "classifier")
+    if declared in tensors:
+        return len(tensors[declared])
+    heads = [
+        name
+        for name, tensor in tensors.items()
+        if _HEAD.fullmatch(name) and tensor.ndim in {2, 4}
+    ]
+    return len(tensors[max(heads, key=_natural)]) if heads else None
+
+
+def count_channels(arch: str, tensors: Mapping[str, Tensor]) -> int | None:
+    """Input channels of a timm network's first convolution; None if not found."""
+    declared = _declared_layer(arch, "first_conv")
+    return tensors[declared].shape[1] if declared in tensors else None
+
+
+def _declared_layer(arch: str, kind: str) -> str:
+    """Weight of what timm calls `classifier` or `first_conv`; "" for no timm name."""
+    if not timm.is_model(arch):
+        return ""
+    layer = getattr(timm.get_pretrained_cfg(arch), kind)
+    first = layer if isinstance(layer, str) or not layer else layer[0]
+    return f"{first}.weight"
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    return [
+        (int(part or 0), "") if part.isdigit() else (0, part)
+        for part in name.split(".")
+    ]
+
+
+def preprocessing_of(
+    arch: str, model: nn.Module, settings: Mapping[str, Any] | None = None
+) -> Preprocessing:
+    """Preprocessing that an architecture's weights are made for.
+
+    Parameters
+    ----------
+    arch : str
+        A canonical name.
+    model : nn.Module
+    settings : mapping, optional
+        Arguments of timm's training script, where the checkpoint holds them.
+
+    Returns
+    -------
+    Preprocessing
+        timm's data configuration; of torchvision's networks that of their default
+        weights; of others ImageNet's at the network's `input_size` (side 224 where it
+        has none), MNIST's at 28 x 28 in grey, CIFAR-10's at 32 x 32.
+    """
+    if isinstance(getattr(model, "pretrained_cfg", None), dict):
+        config = resolve_data_config(  # type: ignore[no-untyped-call]
+            dict(settings or {}), model=model
+        )
+        return Preprocessing.from_dict(_for_channels(config, _channels_in(model)))
+    if arch.startswith(TORCHVISION):
+        weights = torchvision.models.get_model_weights(arch.removeprefix(TORCHVISION))
+        return Preprocessing.from_torchvision(weights.DEFAULT.transforms())
+    channels, *sides = _input_size(model)
+    if (channels, *sides) == (1, 28, 28):
+        return default_preprocessing("mnist")
+    if (channels, *sides) == (3, 32, 32):
+        return default_preprocessing("cifar10")
+    config = {"input_size": (3, *sides), "interpolation": "bilinear"}
+    return Preprocessing.from_dict(_for_channels(config, channels))
+
+
+def _input_size(model: nn.Module) -> tuple[int, ...]:
+    declared = getattr(model, "input_size", None)
+    if isinstance(declared, tuple) and len(declared) == 3:
+        return declared
+    return _channels_in(model), 224, 224
+
+
+def _channels_in(model: nn.Module) -> int:
+    convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
+    first = next(convolutions, None)
+    return 3 if first is None else first.in_channels
+
+
+def _for_channels(config: Mapping[str, Any], channels: int) -> dict[str, Any]:
+    """Configuration for another number of channels: mean and sd of all three."""
+    plain = Preprocessing.from_dict(config)
+    if channels == len(plain.mean):
+        return dict(config)
+    return dict(config) | {
+        "input_size": (channels, *plain.input_size[1:]),
+        "mean": (_mean(plain.mean),) * channels,
+        "std": (_mean(plain.std),) * channels,
+    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    numbers = list(values)
+    return sum(numbers) / len(numbers)

@@ -1,0 +1,228 @@
+"""What kind of file it is, and what it holds, without running anything in it."""
+
+import argparse
+import pickle
+import re
+import sys
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from se_probe.checkpoints.archives import read_exported, read_torchscript
+from se_probe.errors import CheckpointError
+
+__all__ = ["Kind", "importable_from_here", "kind_of_file", "read_container"]
+
+Kind = Literal["torch", "torchscript", "exported", "safetensors"]
+
+# What the pickles of torch.save may hold besides torch's own: timm's trainer puts its
+# command line into the file, and many training scripts a NumPy number.
+_SAFE_GLOBALS: list[Any] = [
+    argparse.Namespace,
+    np.dtype,
+    *(type(np.dtype(code)) for code in "efdilq?"),
+    np._core.multiarray.scalar,  # type: ignore[attr-defined]
+    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),  # type: ignore[attr-defined]
+]
+
+# The first object in a non-zip torch.save file is this number.
+_LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
+
+# How files begin that are taken for weights now and then.
+_OTHER_FILES = (
+    (b"\x89HDF", "an HDF5 file (Keras): its weights must be converted for PyTorch"),
+    (
+        b"version https://git-lfs",
+        "a Git LFS pointer: fetch the file with `git lfs pull`",
+    ),
+    (b"<", "a web page or XML: the download went wrong"),
+    (b"\x1f\x8b", "compressed by gzip: unpack it first"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
+    (b"\xfd7zXZ", "compressed by xz: unpack it first"),
+)
+_READABLE = "the weights of torch.save, safetensors, TorchScript or torch.export"
+
+
+def kind_of_file(path: str | Path) -> Kind:
+    """How a weights file was written, from its content; its name tells nothing.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    {"torch", "torchscript", "exported", "safetensors"}
+
+    Raises
+    ------
+    CheckpointError
+        If it is not there, is empty, cut short, or something else.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(_about_folder(path))
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"there is no file {path}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    if not start:
+        raise CheckpointError(f"{path} is empty: copy or download it again")
+    if start.startswith(b"PK"):
+        return _kind_of_zip(path)
+    if start.startswith(b"\x80") and _LEGACY_MAGIC in start[:40]:
+        return "torch"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 2**32:
+        return "safetensors"
+    raise CheckpointError(_about_other(path, start))
+
+
+def _kind_of_zip(path: Path) -> Kind:
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(
+            f"{path.name} is cut short: its end is missing. Copy or download it again"
+        )
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    # The first folder is called after the file, or is missing (older torch.export).
+    members = {*names, *(name.partition("/")[2] for name in names)}
+    if members & {"archive_format", "serialized_exported_program.json"}:
+        return "exported"
+    if any(name.startswith("code/") for name in members):
+        return "torchscript"
+    if "data.pkl" in members:
+        return "torch"
+    raise CheckpointError(
+        f"{path.name} is a zip archive without weights in it; expected {_READABLE}"
+    )
+
+
+def _about_folder(path: Path) -> str:
+    if (path / "config.json").is_file():
+        return f"{path} is a folder: give timm:local-dir:{path}"
+    return f"{path} is a folder, expected a file with {_READABLE}"
+
+
+def _about_other(path: Path, start: bytes) -> str:
+    if path.suffix == ".caffemodel":
+        return f"{path.name} is of Caffe: its weights must be converted for PyTorch"
+    for magic, what in _OTHER_FILES:
+        if start.startswith(magic):
+            return f"{path.name} is {what}"
+    if start[257:262] == b"ustar":
+        return f"{path.name} is a tar archive: unpack it first"
+    if start.startswith(b"\x80"):
+        return f"{path.name} is a pickle, but torch.save did not write it"
+    kind = "text" if _is_text(start) else "of an unknown format"
+    return f"{path.name} is {kind}; expected {_READABLE}"
+
+
+def _is_text(start: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\n\r\f" for byte in start)
+
+
+def read_container(path: str | Path, *, trust_pickle: bool = False) -> Any:
+    """What a weights file holds: a dict, mostly, on the CPU.
+
+    Of TorchScript and torch.export files it is the weights alone, by name. Nothing in
+    the file is run, unless `trust_pickle` asks for it.
+
+    Parameters
+    ----------
+    path : path
+    trust_pickle : bool, default False
+        Load pickled objects, which can run any code.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, or only by running code from it.
+    """
+    path = Path(path)
+    kind = kind_of_file(path)
+    try:
+        if kind == "safetensors":
+            return load_file(path)
+        if kind == "torchscript":
+            return read_torchscript(path)
+        if kind == "exported":
+            return read_exported(path)
+        return _unpickle(path) if trust_pickle else _read_safely(path)
+    except CheckpointError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(_refusal(path, error)) from error
+    except _DAMAGE as error:
+        raise CheckpointError(_damaged(path, error)) from error
+
+
+# What the readers raise on a file whose content does not hang together.
+_DAMAGE = (
+    SafetensorError,
+    zipfile.BadZipFile,
+    EOFError,
+    OSError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+)
+
+
+def _damaged(path: Path, error: Exception) -> str:
+    reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
+    return f"{path.name} is damaged or cut short ({reason}). Copy or download it again"
+
+
+def _read_safely(path: Path) -> Any:
+    with warnings.catch_warnings(), torch.serialization.safe_globals(_SAFE_GLOBALS):
+        warnings.simplefilter("ignore")  # of old pickle protocols
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
+    found = re.findall(r"GLOBAL (\S+)", str(error))
+    what = f"a pickled object ({found[0]})" if found else "pickled objects"
+    return (
+        f"{path.name} holds {what}, and loading it could run any code. If you trust "
+        "where it comes from, add --trust-pickle (in Python: trust_pickle=True); safer "
+        "is a file of model.state_dict()"
+    )
+
+
+def _unpickle(path: Path) -> Any:
+    try:
+        with importable_from_here():
+            return torch.load(path, map_location="cpu", weights_only=False)
+    except (ImportError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path.name} needs code that is not here ({error}): run this in the "
+            "folder of the program that saved it, or save model.state_dict() there"
+        ) from error
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(_damaged(path, error)) from error
+
+
+@contextmanager
+def importable_from_here() -> Iterator[None]:
+    """Let modules in the working folder be imported, as in a plain Python session."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)

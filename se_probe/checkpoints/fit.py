@@ -1,0 +1,141 @@
+"""Put weights into a network, or say exactly what does not fit."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from se_probe.checkpoints.weights import View
+from se_probe.errors import CheckpointError
+
+__all__ = ["Misfit", "best_view", "find_misfit", "load_weights"]
+
+_N_NAMED = 3
+# Layers of SE blocks, as the known projects call them.
+_SE_LAYER = re.compile(
+    r"\.(se|se_module|attn|attn_last|excitation|squeeze_excitation)\.|_se_reduce|"
+    r"_se_expand|conv_(reduce|expand)\."
+)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """How weights and a network differ.
+
+    Parameters
+    ----------
+    missing, unexpected : tuple of str
+        Names that only the network, or only the weights have.
+    reshaped : tuple of str
+        Names of weights with another shape, both shapes behind.
+    n_expected : int
+        Weights of the network.
+    """
+
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    n_expected: int
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return bool(self.missing or self.unexpected or self.reshaped)
+
+    def __str__(self) -> str:
+        """Counts and the first three names of each kind."""
+        kinds = (
+            ("missing", self.missing),
+            ("unexpected", self.unexpected),
+            ("of another shape", self.reshaped),
+        )
+        parts = [
+            f"{_counted(len(names))} {kind} (first: {', '.join(names[:_N_NAMED])})"
+            for kind, names in kinds
+            if names
+        ]
+        return ", ".join(parts)
+
+    def hint(self) -> str:
+        """The likely reason, "" where there is none."""
+        if len(self.missing) == self.n_expected:
+            return "None of its names is one of the network's"
+        if _are_se(self.missing) and not self.unexpected:
+            return "Was it saved from a network without SE blocks?"
+        if _are_se(self.unexpected) and not self.missing:
+            return "Was it saved from a network with SE blocks?"
+        return ""
+
+
+def _counted(n_keys: int) -> str:
+    return f"{n_keys} key{'' if n_keys == 1 else 's'}"
+
+
+def _are_se(names: Sequence[str]) -> bool:
+    return bool(names) and all(_SE_LAYER.search(f".{name}") for name in names)
+
+
+def best_view(model: nn.Module, candidates: Iterable[View]) -> View:
+    """Candidate with the most names of the network's; the first of equals."""
+    expected = model.state_dict().keys()
+    return max(candidates, key=lambda view: len(expected & view.tensors.keys()))
+
+
+def find_misfit(model: nn.Module, tensors: Mapping[str, Tensor]) -> Misfit:
+    """How weights and a network differ.
+
+    Parameters
+    ----------
+    model : nn.Module
+    tensors : mapping of str to Tensor
+
+    Returns
+    -------
+    Misfit
+        False where all fits. A missing `num_batches_tracked`, which evaluation does
+        not use, is no difference.
+    """
+    expected = model.state_dict()
+    missing = [
+        name
+        for name in expected
+        if name not in tensors and not name.endswith("num_batches_tracked")
+    ]
+    reshaped = [
+        f"{name} is {tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    return Misfit(
+        tuple(missing),
+        tuple(name for name in tensors if name not in expected),
+        tuple(reshaped),
+        sum(not name.endswith("num_batches_tracked") for name in expected),
+    )
+
+
+def load_weights(
+    model: nn.Module, tensors: Mapping[str, Tensor], what: str, advice: str = ""
+) -> None:
+    """Copy weights into a network, in the network's own number type.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place.
+    tensors : mapping of str to Tensor
+    what : str
+        File and architecture for the message, "model.pt does not fit seresnet50".
+    advice : str, optional
+        What to do, where it is known better than from the names alone.
+
+    Raises
+    ------
+    CheckpointError
+        If they do not fit, saying what does not.
+    """
+    misfit = find_misfit(model, tensors)
+    if misfit:
+        sentences = [f"{what}: {misfit}", advice or misfit.hint()]
+        raise CheckpointError(". ".join(filter(None, sentences)))
+    model.load_state_dict(dict(tensors), strict=False)

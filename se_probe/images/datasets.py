@@ -1,0 +1,139 @@
+"""Any torch Dataset of (image, label), as pictures."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from se_probe.errors import ImagesError
+from se_probe.images.decode import to_mode
+from se_probe.images.pictures import Pictures, numbered_ids
+from se_probe.images.preprocessing import Preprocessing
+
+__all__ = ["dataset_pictures"]
+
+
+def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pictures:
+    """Pictures of a map-style torch Dataset, in its order.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Of (image, label). Pillow images, and arrays of uint8 with shape
+        (height, width) or (height, width, 3), are preprocessed. Tensors are taken as
+        preprocessed already. ``dataset.classes[label]`` names the class where there is
+        one, ``str(label)`` else.
+    preprocessing : Preprocessing
+
+    Returns
+    -------
+    Pictures
+
+    Raises
+    ------
+    ImagesError
+        If it has no length, is empty, or its first item cannot be used.
+    """
+    n_images = len(dataset) if hasattr(dataset, "__len__") else 0
+    if not n_images:
+        raise ImagesError(
+            "expected a map-style torch Dataset with at least one item, got "
+            f"{type(dataset).__name__}"
+        )
+    read = partial(_read_item, dataset, preprocessing)
+    with suppress(OSError):  # a damaged first picture is skipped later, like any other
+        read(0)
+    names = getattr(_innermost(dataset), "classes", None)
+    facts = {
+        "kind": "dataset",
+        "name": type(_innermost(dataset)).__name__,
+        "path": None,
+        "split": None,
+        "decoder": "as the data set gives them",
+    }
+    class_names = tuple(_class_name(label, names) for label in _labels(dataset))
+    return Pictures(facts, numbered_ids(n_images), class_names, read)
+
+
+def _innermost(dataset: Dataset[Any]) -> Dataset[Any]:
+    return _innermost(dataset.dataset) if isinstance(dataset, Subset) else dataset
+
+
+def _labels(dataset: Any) -> list[Any]:
+    """Every label, without reading the images where the data set allows it."""
+    if isinstance(dataset, Subset):
+        labels = _labels(dataset.dataset)
+        return [labels[i] for i in dataset.indices]
+    targets = getattr(dataset, "targets", None)
+    if (
+        targets is not None
+        and len(targets) == len(dataset)
+        # With a target transform, `targets` is not what the items say.
+        and getattr(dataset, "target_transform", None) is None
+    ):
+        return list(targets)
+    return [_label(dataset, index) for index in range(len(dataset))]
+
+
+def _label(dataset: Any, index: int) -> Any:
+    try:
+        return dataset[index][1]
+    except OSError as error:
+        raise ImagesError(
+            f"item {index} of the torch Dataset cannot be read ({error}), and so its "
+            "label is not known; leave it out, or give the data set a list `targets`"
+        ) from error
+
+
+def _class_name(label: Any, names: Sequence[str] | None) -> str:
+    value = label.item() if hasattr(label, "item") else label
+    if names is not None and isinstance(value, int) and 0 <= value < len(names):
+        return str(names[value])
+    return str(value)
+
+
+def _read_item(
+    dataset: Dataset[Any], preprocessing: Preprocessing, index: int
+) -> Image.Image | Tensor:
+    item = dataset[index]
+    if not isinstance(item, Sequence) or len(item) != 2:
+        raise ImagesError(
+            f"expected a torch Dataset of (image, label), got {type(item).__name__} "
+            f"as item {index}"
+        )
+    image = item[0]
+    if isinstance(image, Tensor):
+        return _checked_tensor(image, preprocessing.input_size)
+    if isinstance(image, np.ndarray):
+        image = _from_array(image)
+    if not isinstance(image, Image.Image):
+        raise ImagesError(
+            "expected the images of a torch Dataset to be Pillow images, arrays or "
+            f"tensors, got {type(image).__name__}"
+        )
+    return to_mode(image, preprocessing.mode)
+
+
+def _checked_tensor(image: Tensor, shape: tuple[int, int, int]) -> Tensor:
+    if not image.is_floating_point() or tuple(image.shape) != shape:
+        raise ImagesError(
+            "a torch Dataset that gives tensors must give them preprocessed: expected "
+            f"floating-point numbers of shape {shape}, got {image.dtype} of shape "
+            f"{tuple(image.shape)}. Or let it give Pillow images"
+        )
+    return image.float()
+
+
+def _from_array(image: np.ndarray[Any, Any]) -> Image.Image:
+    is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in {3, 4})
+    if image.dtype != np.uint8 or not is_picture:
+        raise ImagesError(
+            "expected arrays of uint8, of shape (height, width) or (height, width, 3), "
+            f"got {image.dtype} of shape {image.shape}"
+        )
+    return Image.fromarray(image)

@@ -1,0 +1,182 @@
+"""Image folders: one subfolder per class, named by the class or its wnid."""
+
+import os
+import re
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from se_probe.errors import ImagesError
+from se_probe.images.decode import SUFFIXES, decode_picture, decoder
+from se_probe.images.pictures import Pictures
+from se_probe.images.preprocessing import Mode
+
+__all__ = ["folder_pictures"]
+
+_SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val")}
+
+
+def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
+    """Pictures of a folder, sorted by class, then by name.
+
+    Parameters
+    ----------
+    folder : str or Path
+        ``folder/CLASS/picture.jpg``, or deeper below the class. Where it holds
+        ``train`` and ``test`` (or ``val``) instead, `split` chooses. Hidden files and
+        folders are passed over, links are followed.
+    split : {"train", "test"}
+        "test" takes ``val`` where there is no ``test``.
+    mode : {"RGB", "L"}
+
+    Returns
+    -------
+    Pictures
+        Their ids are paths relative to `folder`, with forward slashes.
+
+    Raises
+    ------
+    ImagesError
+        If the folder is not there, or not built like that.
+    """
+    root = Path(folder).expanduser()
+    _check_is_folder(root)
+    try:
+        base = _split_folder(root, split)
+        found = {name: _images_below(base / name) for name in _class_folders(base)}
+    except OSError as error:
+        raise ImagesError(
+            f"{error.filename} could not be listed ({error.strerror})"
+        ) from error
+    rows = [
+        (path.relative_to(root).as_posix(), name)
+        for name, paths in found.items()
+        for path in paths
+    ]
+    if not rows:
+        raise ImagesError(
+            f"the subfolders of {base} hold no images ({_known_suffixes()})"
+        )
+    image_ids, class_names = zip(*rows, strict=True)
+    _check_names(image_ids)
+    _check_depth(root, image_ids)
+    facts = {
+        "kind": "folder",
+        "name": root.resolve().name,
+        "path": str(folder),
+        "split": None if base == root else split,
+        "decoder": decoder(mode),
+    }
+    read = partial(_read_file, root, image_ids, mode)
+    return Pictures(facts, image_ids, class_names, read)
+
+
+def _check_is_folder(root: Path) -> None:
+    if root.is_file():
+        raise ImagesError(
+            f"{root} is a file; expected a folder with one subfolder per class. "
+            "If it is an archive, unpack it first"
+        )
+    if not root.is_dir():
+        raise ImagesError(f"there is no image folder {root}")
+
+
+def _split_folder(root: Path, split: str) -> Path:
+    """The folder that holds the classes: `root`, or its subfolder for `split`."""
+    names = {path.name for path in root.iterdir() if _is_visible_folder(path)}
+    splits = names & {"train", "test", "val"}
+    # A single one of the three beside other folders is a class like them.
+    if not splits or (len(splits) == 1 and names != splits):
+        return root
+    for name in _SPLIT_FOLDERS[split]:
+        if name in names:
+            return root / name
+    raise ImagesError(
+        f"{root} holds {' and '.join(sorted(splits))}, but nothing for the split "
+        f"{split!r}"
+    )
+
+
+def _class_folders(base: Path) -> list[str]:
+    content = list(base.iterdir())
+    loose = [path.name for path in content if _is_image(path) and not path.is_dir()]
+    if loose:
+        raise ImagesError(
+            f"{len(loose)} images lie directly in {base} (first: {min(loose)}), so "
+            "their class is not known; move each into a subfolder named by its class "
+            "or wnid"
+        )
+    names = sorted(path.name for path in content if _is_visible_folder(path))
+    if not names:
+        raise ImagesError(
+            f"{base} holds no images; expected one subfolder per class, named by the "
+            f"class or its wnid, with image files in it ({_known_suffixes()})"
+        )
+    return names
+
+
+def _images_below(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for here, folders, files in os.walk(folder, onerror=_fail, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += filter(_is_image, (Path(here, name) for name in files))
+    return sorted(found, key=Path.as_posix)
+
+
+def _fail(error: OSError) -> None:
+    raise error
+
+
+def _is_visible_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _is_image(path: Path) -> bool:
+    return not path.name.startswith(".") and path.suffix.lower() in SUFFIXES
+
+
+def _known_suffixes() -> str:
+    return " ".join(sorted(SUFFIXES))
+
+
+def _check_depth(root: Path, image_ids: tuple[str, ...]) -> None:
+    """Refuse a folder too far up: its "classes" would hold the real ones."""
+    for image_id in image_ids:
+        below = Path(image_id).parent
+        if _is_wnid(below.name) and not _is_wnid(below.parts[0]):
+            raise ImagesError(
+                f"{root} holds folders named by wnid further down; did you mean "
+                f"{root / below.parent}?"
+            )
+
+
+def _is_wnid(name: str) -> bool:
+    return re.fullmatch(r"n\d{8}", name) is not None
+
+
+def _check_names(image_ids: tuple[str, ...]) -> None:
+    for image_id in image_ids:
+        try:
+            image_id.encode()
+        except UnicodeEncodeError:
+            raise ImagesError(
+                f"the file name {image_id!r} is not valid UTF-8, so no record can hold "
+                "it; rename the file"
+            ) from None
+
+
+def _read_file(
+    root: Path, image_ids: tuple[str, ...], mode: Mode, index: int
+) -> Image.Image:
+    path = root / image_ids[index]
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        # Not the picture's fault, so no reason to go on without it: a disk that went
+        # away would leave a record full of skipped images.
+        raise ImagesError(
+            f"{path} could not be opened ({error.strerror}); mend it or take it out of "
+            "the folder"
+        ) from error
+    return decode_picture(data, mode)

@@ -1,0 +1,148 @@
+"""A fixed list of labelled pictures, and a way to read each of them."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from torch import Tensor
+
+from se_probe.errors import ImagesError
+from se_probe.images.preprocessing import Mode
+
+__all__ = ["Pictures", "array_pictures", "numbered_ids"]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What every source is turned into.
+
+    Parameters
+    ----------
+    facts : mapping
+        Where the pictures come from, in plain JSON types.
+    image_ids, class_names : tuple of str, length n_images
+        In the order in which the pictures are used; no id comes twice.
+    read : callable
+        Picture number `i` as a Pillow image, or as a tensor that is preprocessed
+        already. ``OSError`` means that this picture cannot be used, ``ImagesError``
+        that the source cannot. It can be pickled, as worker processes need.
+    """
+
+    facts: Mapping[str, Any]
+    image_ids: tuple[str, ...]
+    class_names: tuple[str, ...]
+    read: Callable[[int], Image.Image | Tensor]
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def fingerprint(self) -> str:
+        """sha256 over the ids and class names, in order."""
+        rows = zip(self.image_ids, self.class_names, strict=True)
+        lines = "".join(f"{image_id}\t{name}\n" for image_id, name in rows)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    def chosen(self, positions: Sequence[int]) -> "Pictures":
+        """The pictures at some positions, in that order."""
+        return replace(
+            self,
+            image_ids=tuple(self.image_ids[i] for i in positions),
+            class_names=tuple(self.class_names[i] for i in positions),
+            read=partial(_read_chosen, self.read, tuple(positions)),
+        )
+
+    def take(self, n_per_class: Mapping[str, int], others: int | None) -> "Pictures":
+        """Some pictures of each class, evenly from its sorted ids, in their order.
+
+        Parameters
+        ----------
+        n_per_class : mapping of class name to number
+            A class with fewer gives all it has.
+        others : int or None
+            How many of each class that is not named; None means all.
+
+        Returns
+        -------
+        Pictures
+
+        Raises
+        ------
+        ImagesError
+            If a named class has no pictures, or none are left.
+        """
+        positions = defaultdict(list)
+        for position, name in enumerate(self.class_names):
+            positions[name].append(position)
+        missing = [name for name in n_per_class if name not in positions]
+        if missing:
+            raise ImagesError(
+                f"{self.facts['name']} has no images of {', '.join(missing)}; "
+                f"it has {_some(sorted(positions))}"
+            )
+        kept: list[int] = []
+        for name, members in positions.items():
+            members.sort(key=self.image_ids.__getitem__)
+            kept += _evenly(members, n_per_class.get(name, others))
+        if not kept:
+            raise ImagesError(f"no images of {self.facts['name']} were asked for")
+        choice = {"n_per_class": dict(n_per_class), "others": others}
+        taken = [*self.facts.get("taken", ()), choice]
+        return replace(self.chosen(sorted(kept)), facts={**self.facts, "taken": taken})
+
+
+def _read_chosen(
+    read: Callable[[int], Image.Image | Tensor], positions: tuple[int, ...], index: int
+) -> Image.Image | Tensor:
+    return read(positions[index])
+
+
+def _evenly(members: list[int], n: int | None) -> list[int]:
+    if n is None or n >= len(members):
+        return members
+    return [members[i] for i in np.linspace(0, len(members) - 1, n).round().astype(int)]
+
+
+def _some(names: Sequence[str], n: int = 12) -> str:
+    more = f" and {len(names) - n} more" if len(names) > n else ""
+    return ", ".join(names[:n]) + more
+
+
+def numbered_ids(n_images: int, prefix: str = "") -> tuple[str, ...]:
+    """Ids that sort as they count: "test/00000", "test/00001", ..."""
+    width = max(5, len(str(n_images - 1)))
+    return tuple(f"{prefix}{i:0{width}}" for i in range(n_images))
+
+
+def array_pictures(
+    facts: Mapping[str, Any],
+    image_ids: Sequence[str],
+    class_names: Sequence[str],
+    pixels: npt.NDArray[np.uint8],
+    mode: Mode,
+) -> Pictures:
+    """Pictures whose pixels are in memory.
+
+    Parameters
+    ----------
+    facts : mapping
+    image_ids, class_names : sequence of str, length n_images
+    pixels : np.ndarray, shape (n_images, height, width) or (n_images, height, width, 3)
+        0 to 255.
+    mode : {"RGB", "L"}
+
+    Returns
+    -------
+    Pictures
+    """
+    read = partial(_read_array, pixels, mode)
+    return Pictures(facts, tuple(image_ids), tuple(class_names), read)
+
+
+def _read_array(pixels: npt.NDArray[np.uint8], mode: Mode, index: int) -> Image.Image:
+    return Image.fromarray(pixels[index]).convert(mode)

@@ -1,0 +1,168 @@
+"""From what the user names to labelled images."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from se_probe.errors import ImagesError, UsageError
+from se_probe.images.batches import LabelledImages
+from se_probe.images.datasets import dataset_pictures
+from se_probe.images.folders import folder_pictures
+from se_probe.images.named import named_pictures
+from se_probe.images.pictures import Pictures
+from se_probe.images.preprocessing import Preprocessing
+from se_probe.images.scenes import scene_pictures
+
+__all__ = ["DATASET_NAMES", "open_images", "reopen_images"]
+
+DATASET_NAMES = ("scenes", "digits", "mnist", "fashion-mnist", "cifar10", "cifar100")
+
+
+def open_images(
+    source: str | Path | Dataset[Any],
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int = 32,
+    workers: int = 0,
+    root: str | Path | None = None,
+    split: str = "test",
+    per_class: int | None = None,
+    seed: int = 0,
+) -> LabelledImages:
+    """Labelled images of a folder, a named data set or a torch Dataset.
+
+    Parameters
+    ----------
+    source : str, Path or torch.utils.data.Dataset
+        An image folder with one subfolder per class (or ``train`` and ``test`` with
+        such subfolders); or a name: "scenes" (pictures drawn by code), "digits",
+        "mnist", "fashion-mnist", "cifar10", "cifar100"; or any map-style Dataset of
+        (image, label). A folder that is called like a data set is given as a Path.
+    preprocessing : Preprocessing
+        The network's own.
+    batch_size : int, default 32
+    workers : int, default 0
+        Processes that read ahead; the pixels do not depend on it.
+    root : str or Path, optional
+        Folder that holds the files of a named data set; by default torchvision
+        downloads them.
+    split : {"train", "test"}, default "test"
+    per_class : int, optional
+        At most so many images of each class, chosen evenly; "scenes" draws exactly so
+        many.
+    seed : int, default 0
+        Which pictures "scenes" draws.
+
+    Returns
+    -------
+    LabelledImages
+
+    Raises
+    ------
+    ImagesError
+        If the source is not there or holds no images.
+    UsageError
+        If an argument cannot be meant.
+
+    Examples
+    --------
+    >>> from se_probe.images import default_preprocessing
+    >>> images = open_images("digits", default_preprocessing("digits"), per_class=3)
+    >>> len(images), images.n_batches, images.batch(0).shape
+    (30, 1, torch.Size([32, 1, 28, 28]))
+    """
+    pictures = _pictures(
+        source,
+        preprocessing,
+        root=root,
+        split=split,
+        per_class=per_class,
+        seed=seed,
+    )
+    return LabelledImages(pictures, preprocessing, batch_size, workers)
+
+
+def reopen_images(
+    source: Mapping[str, Any],
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int = 32,
+    workers: int = 0,
+) -> LabelledImages:
+    """The very images that a record says it was made from.
+
+    Parameters
+    ----------
+    source : mapping
+        `LabelledImages.source`, as it was then.
+    preprocessing : Preprocessing
+    batch_size : int, default 32
+    workers : int, default 0
+
+    Returns
+    -------
+    LabelledImages
+
+    Raises
+    ------
+    ImagesError
+        If the list of images is no longer the same, or came from a torch Dataset.
+    """
+    name, path = str(source["name"]), source["path"]
+    if source["kind"] == "dataset":
+        raise ImagesError(
+            f"the images came from a torch Dataset ({name}), which only the program "
+            "that made it can open again"
+        )
+    pictures = _pictures(
+        Path(path) if source["kind"] == "folder" else name,
+        preprocessing,
+        root=path,
+        split=source["split"] or "test",
+        per_class=source.get("per_class"),
+        seed=source.get("seed", 0),
+    )
+    for choice in source.get("taken", ()):
+        pictures = pictures.take(**choice)
+    if pictures.fingerprint() != source["sha256"]:
+        raise ImagesError(
+            f"the images of {path or name} are no longer those that were recorded: "
+            f"{source['n_images']} then, {len(pictures)} now, or other names or classes"
+        )
+    return LabelledImages(pictures, preprocessing, batch_size, workers)
+
+
+def _pictures(
+    source: str | Path | Dataset[Any],
+    preprocessing: Preprocessing,
+    *,
+    root: str | Path | None,
+    split: str,
+    per_class: int | None,
+    seed: int,
+) -> Pictures:
+    if split not in {"train", "test"}:
+        raise UsageError(f"split must be train or test, got {split!r}")
+    if per_class is not None and per_class < 1:
+        raise UsageError(f"per_class must be at least 1, got {per_class}")
+    mode = preprocessing.mode
+    if source == "scenes":
+        return scene_pictures(split, per_class, seed, mode)
+    if not isinstance(source, str | Path):
+        pictures = dataset_pictures(source, preprocessing)
+    elif source in DATASET_NAMES:
+        pictures = named_pictures(str(source), root, split, mode)
+    else:
+        _check_exists(source)
+        pictures = folder_pictures(source, split, mode)
+    return pictures if per_class is None else pictures.take({}, per_class)
+
+
+def _check_exists(source: str | Path) -> None:
+    if not Path(source).expanduser().exists():
+        raise ImagesError(
+            f"there is no image folder {str(source)!r}, and no data set of that name; "
+            f"the data sets are {', '.join(DATASET_NAMES)}"
+        )

@@ -1,0 +1,351 @@
+"""SE-ResNet and SE-ResNeXt: torchvision's networks with an SE block in each unit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, get_args
+
+from torch import Tensor, nn
+
+from se_probe.errors import UsageError
+from se_probe.models.se_block import Gate, SEBlock, Squeeze
+
+__all__ = [
+    "SHAPES",
+    "Integration",
+    "ResNetShape",
+    "SEBasicBlock",
+    "SEBottleneck",
+    "StrideOn",
+    "put_se_in_resnet",
+    "se_resnet",
+]
+
+Integration = Literal["standard", "pre", "post", "identity", "3x3"]
+StrideOn = Literal["3x3", "1x1"]
+
+
+@dataclass(frozen=True)
+class ResNetShape:
+    """What distinguishes one ResNet from another.
+
+    Parameters
+    ----------
+    layers : tuple of int
+        Residual units in each stage.
+    is_bottleneck : bool
+        Units of 1x1, 3x3, 1x1 convolutions, else of two 3x3.
+    groups, width : int
+        Groups of the 3x3 convolution and channels of a group, "32x4d" (ResNeXt).
+    first_channels : int
+        Channels after the stem: 64, or 16 in the CIFAR form of He et al. with its
+        three stages of 16, 32 and 64 channels.
+    has_large_stem : bool
+        7x7 convolution with stride 2 and a max pool, for images of side 224; else one
+        3x3 convolution, for images of side 32.
+    """
+
+    layers: tuple[int, ...]
+    is_bottleneck: bool
+    groups: int = 1
+    width: int = 64
+    first_channels: int = 64
+    has_large_stem: bool = True
+
+
+_50, _101, _152 = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
+
+SHAPES: dict[str, ResNetShape] = {
+    "se_resnet18": ResNetShape((2, 2, 2, 2), is_bottleneck=False),
+    "se_resnet34": ResNetShape(_50, is_bottleneck=False),
+    "se_resnet50": ResNetShape(_50, is_bottleneck=True),
+    "se_resnet101": ResNetShape(_101, is_bottleneck=True),
+    "se_resnet152": ResNetShape(_152, is_bottleneck=True),
+    "se_resnext50_32x4d": ResNetShape(_50, is_bottleneck=True, groups=32, width=4),
+    "se_resnext101_32x4d": ResNetShape(_101, is_bottleneck=True, groups=32, width=4),
+    "se_resnext152_32x4d": ResNetShape(_152, is_bottleneck=True, groups=32, width=4),
+    "se_resnext152_64x4d": ResNetShape(_152, is_bottleneck=True, groups=64, width=4),
+    "se_resnet18_cifar": ResNetShape(
+        (2, 2, 2, 2), is_bottleneck=False, has_large_stem=False
+    ),
+    "se_resnet50_cifar": ResNetShape(_50, is_bottleneck=True, has_large_stem=False),
+} | {
+    f"se_resnet{6 * n + 2}_cifar": ResNetShape(
+        (n, n, n), is_bottleneck=False, first_channels=16, has_large_stem=False
+    )
+    for n in (3, 5, 9, 18)
+}
+"""Shape of each SE-ResNet by its name."""
+
+
+class _SEUnit(nn.Module):
+    """Residual unit of torchvision, its layers reused, with an SE block in one place.
+
+    Parameters
+    ----------
+    unit : torchvision.models.resnet.BasicBlock or Bottleneck
+        Its layers are taken over, with their names and weights.
+    make_se : callable
+        Makes the SE block for a number of channels.
+    integration : {"standard", "pre", "post", "identity", "3x3"}
+        Where the SE block goes (section 6.5, figure 5):
+
+        standard : on the residual branch, after its last batch norm
+        pre : before the residual branch, which alone sees its output
+        post : after the sum and the ReLU
+        identity : on the shortcut, after its projection where there is one
+        3x3 : inside the residual branch, on the output (after batch norm and ReLU) of
+            the 3x3 convolution; of the first one in a unit that has two
+    """
+
+    # Names of the convolutions that give the "3x3" map and the branch's output.
+    inner: str
+    last: str
+
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
+    bn1: nn.Module
+    bn2: nn.Module
+    relu: nn.Module
+    downsample: nn.Module | None
+
+    def __init__(
+        self,
+        unit: nn.Module,
+        make_se: Callable[[int], nn.Module],
+        integration: Integration = "standard",
+    ) -> None:
+        super().__init__()
+        self.register_module("downsample", None)
+        for name, child in unit.named_children():
+            self.add_module(name, child)
+        self.integration = integration
+        self.se = make_se(self.channels_at(integration))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output of the residual unit, shape (batch, channels, height, width)."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        branch = self.branch(self.se_at("pre", x))
+        # Not `+=` as in torchvision: it would overwrite the SE block's output, which
+        # a hook may hold.
+        out = self.se_at("standard", branch) + self.se_at("identity", shortcut)
+        return self.se_at("post", self.relu(out))
+
+    def branch(self, x: Tensor) -> Tensor:
+        """Output of the residual branch."""
+        raise NotImplementedError
+
+    def se_at(self, place: Integration, x: Tensor) -> Tensor:
+        """Feature map at one place: after the SE block if that is where it is."""
+        return self.se(x) if place == self.integration else x
+
+    def channels_at(self, place: Integration) -> int:
+        """Channels of the feature map at one place."""
+        if place == "pre":
+            return self.conv1.in_channels
+        conv: nn.Conv2d = getattr(self, self.inner if place == "3x3" else self.last)
+        return conv.out_channels
+
+
+class SEBasicBlock(_SEUnit):
+    """Two 3x3 convolutions and an SE block."""
+
+    inner, last = "conv1", "conv2"
+
+    def branch(self, x: Tensor) -> Tensor:
+        """Output of the residual branch."""
+        out: Tensor = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(self.se_at("3x3", out)))
+        return out
+
+
+class SEBottleneck(_SEUnit):
+    """Convolutions 1x1, 3x3, 1x1 and an SE block."""
+
+    inner, last = "conv2", "conv3"
+
+    conv3: nn.Conv2d
+    bn3: nn.Module
+
+    def branch(self, x: Tensor) -> Tensor:
+        """Output of the residual branch."""
+        out: Tensor = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(self.se_at("3x3", out)))
+        return out
+
+
+def se_resnet(
+    shape: ResNetShape,
+    num_classes: int,
+    *,
+    reduction: int = 16,
+    bias: bool = True,
+    squeeze: Squeeze = "avg",
+    gate: Gate = "sigmoid",
+    integration: Integration = "standard",
+    stages: Sequence[int] | None = None,
+    stride_on: StrideOn = "3x3",
+) -> nn.Module:
+    """SE-ResNet with random weights, built on torchvision's `ResNet`.
+
+    Parameters and buffers are named as in torchvision, those of the SE blocks
+    `layer{stage - 1}.{unit}.se.*`; SE_4_6 of the paper is at `layer3.5.se`. No
+    residual branch starts at zero, so gates differ between images from the start.
+
+    Parameters
+    ----------
+    shape : ResNetShape
+        One of :data:`SHAPES`.
+    num_classes : int
+    reduction, bias, squeeze, gate
+        As in :class:`~se_probe.models.SEBlock`.
+    integration : {"standard", "pre", "post", "identity", "3x3"}
+        Place of the SE block in a residual unit (section 6.5): on the residual branch,
+        before it, after sum and ReLU, on the shortcut (after its projection), or
+        after the 3x3 convolution (with its batch norm and ReLU; the first of two).
+    stages : sequence of int, optional
+        Stages with SE blocks, of 2 to 5 (2 to 4 in the CIFAR form with three stages);
+        all by default, and none for `()`, which is the plain ResNet.
+    stride_on : {"3x3", "1x1"}
+        Which convolution of a bottleneck halves the resolution: the 3x3 as in
+        torchvision, or the first 1x1 as in the paper's Caffe networks.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    UsageError
+        If an option has none of the values above, or `stride_on="1x1"` is asked of
+        a network without bottlenecks.
+
+    References
+    ----------
+    Hu, Shen, Sun. CVPR 2018, sections 3.4, 6.4 and 6.5.
+    https://arxiv.org/abs/1709.01507
+    He, Zhang, Ren, Sun. CVPR 2016, sections 3.3 and 4.2 (CIFAR form; here with
+    projections for shortcuts). https://arxiv.org/abs/1512.03385
+    """
+    model: nn.Module = _plain_resnet(shape, num_classes)
+    if stride_on != "3x3":
+        _check_choice("stride_on", stride_on, get_args(StrideOn))
+        _move_strides(model, shape)
+    make_se = partial(
+        SEBlock, reduction=reduction, bias=bias, squeeze=squeeze, gate=gate
+    )
+    put_se_in_resnet(model, make_se, integration=integration, stages=stages)
+    return model
+
+
+def put_se_in_resnet(
+    model: Any,
+    make_se: Callable[[int], nn.Module],
+    *,
+    integration: Integration = "standard",
+    stages: Sequence[int] | None = None,
+) -> None:
+    """Put an SE block into each residual unit of a torchvision ResNet, in place.
+
+    Parameters
+    ----------
+    model : torchvision.models.ResNet
+    make_se : callable
+        Makes the SE block for a number of channels.
+    integration, stages
+        As in :func:`se_resnet`.
+
+    Raises
+    ------
+    UsageError
+        If the network has no such stage, or a unit is not one of torchvision's.
+    """
+    _check_choice("integration", integration, get_args(Integration))
+    own = {s: getattr(model, f"layer{s - 1}") for s in (2, 3, 4, 5)}
+    own = {s: layer for s, layer in own.items() if isinstance(layer, nn.Sequential)}
+    wanted = set(own if stages is None else stages)
+    if not wanted <= own.keys():
+        raise UsageError(
+            f"the network has the stages {', '.join(map(str, own))}, "
+            f"got {', '.join(sorted(map(str, wanted)))}"
+        )
+    for stage in wanted:
+        for number, unit in enumerate(own[stage]):
+            own[stage][number] = _with_se(unit, make_se, integration)
+
+
+def _with_se(
+    unit: nn.Module, make_se: Callable[[int], nn.Module], integration: Integration
+) -> nn.Module:
+    from torchvision.models.resnet import BasicBlock, Bottleneck
+
+    # Exact types: what a subclass changed in `forward` would be lost.
+    if type(unit) is Bottleneck:
+        return SEBottleneck(unit, make_se, integration)
+    if type(unit) is BasicBlock:
+        return SEBasicBlock(unit, make_se, integration)
+    raise UsageError(
+        "SE blocks go into torchvision's BasicBlock and Bottleneck, got a "
+        f"{type(unit).__name__}"
+    )
+
+
+def _plain_resnet(shape: ResNetShape, num_classes: int) -> Any:
+    from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
+    unit = Bottleneck if shape.is_bottleneck else BasicBlock
+    layers = list(shape.layers)
+    if len(layers) == 3:
+        model = _three_stages(ResNet(unit, [1, 1, 1, 1], num_classes), unit, shape)
+    else:
+        model = ResNet(
+            unit,
+            layers,
+            num_classes,
+            groups=shape.groups,
+            width_per_group=shape.width,
+        )
+    if not shape.has_large_stem:
+        model.conv1 = nn.Conv2d(3, shape.first_channels, 3, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+        _initialise(model)
+    return model
+
+
+def _three_stages(model: Any, unit: Any, shape: ResNetShape) -> Any:
+    """Give a torchvision ResNet the three narrow stages of the CIFAR form."""
+    channels = model.inplanes = shape.first_channels
+    model.bn1 = nn.BatchNorm2d(channels)
+    for number, n_units in enumerate(shape.layers):
+        stride = 1 if number == 0 else 2
+        layer = model._make_layer(unit, channels << number, n_units, stride)
+        setattr(model, f"layer{number + 1}", layer)
+    model.layer4 = nn.Identity()
+    model.fc = nn.Linear(model.inplanes, model.fc.out_features)
+    return model
+
+
+def _initialise(model: nn.Module) -> None:
+    """Draw the weights of all convolutions as torchvision's `ResNet` does."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _move_strides(model: nn.Module, shape: ResNetShape) -> None:
+    if not shape.is_bottleneck:
+        raise UsageError(
+            'stride_on="1x1" is for networks with bottlenecks; this one has units of '
+            "two 3x3 convolutions"
+        )
+    unit: Any
+    for unit in model.modules():
+        if hasattr(unit, "conv3"):
+            first, second = unit.conv1, unit.conv2
+            first.stride, second.stride = second.stride, first.stride
+
+
+def _check_choice(what: str, name: str, choices: tuple[str, ...]) -> None:
+    if name not in choices:
+        raise UsageError(f"{what} is one of {', '.join(choices)}, got {name!r}")

@@ -1,0 +1,230 @@
+"""Every gate of a block, one row per image, sorted by class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from se_probe.errors import UsageError
+from se_probe.gates import block_channels
+from se_probe.plots.binning import label_sorted_rows
+from se_probe.plots.panels import finish, gate_limits, letter, new_panels
+from se_probe.plots.selection import block_name, block_names
+from se_probe.plots.style import axes_size, house_style, new_axes
+
+__all__ = ["figure_heatmaps", "panel_rows", "plot_gate_heatmap"]
+
+_NAME_HEIGHT = 0.115  # inches, of a class name at 7 points
+_BOUNDARY_HEIGHT = 0.03  # inches of a class below which lines would hide it
+
+
+def plot_gate_heatmap(
+    record: xr.DataArray,
+    block: str,
+    *,
+    classes: Sequence[str] | None = None,
+    cmap: str = "viridis",
+    limits: tuple[float, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw every gate of one block, one row per image, sorted by class.
+
+    Images are averaged within their class when they outnumber the rows of pixels (of a
+    figure saved by :func:`~se_probe.plots.save`), and the title says how many to a row.
+    All is drawn as one image, with lines between classes and the names that have room.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+        A gate record; only the channels of `block` are read.
+    block : str
+        Name or module path.
+    classes : sequence of str, optional
+        From top to bottom; all recorded classes, by class index, by default.
+    cmap : str, default "viridis"
+        Any colour map of matplotlib.
+    limits : tuple of float, optional
+        Gates at the ends of the colour bar; :func:`~se_probe.plots.gate_limits` of
+        what is drawn by default.
+    ax : Axes, optional
+        Where to draw; axes of a new figure by default.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    BlockNameError
+        If `block` means no block, or several.
+    ClassNameError
+        If a class is unknown, ambiguous, or was not recorded.
+    GateRecordError
+        If no image was recorded.
+    UsageError
+        If there is no such colour map.
+    """
+    _check_cmap(cmap)
+    channels = block_channels(record, block)
+    ax = new_axes() if ax is None else ax
+    rows = label_sorted_rows(record, channels, classes=classes, max_rows=_pixels(ax)[0])
+    image = _draw_rows(ax, rows, cmap, limits or gate_limits(rows))
+    ax.set_title(_title(block_name(record, block), rows))
+    ax.get_figure().colorbar(image, ax=ax, label="gate")  # type: ignore[union-attr]
+    return ax
+
+
+def figure_heatmaps(
+    record: xr.DataArray,
+    blocks: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    cmap: str = "viridis",
+    limits: tuple[float, float] | None = None,
+) -> Figure:
+    """Draw the heatmaps of several blocks with one colour bar.
+
+    Parameters
+    ----------
+    record, classes, cmap, limits
+        See :func:`plot_gate_heatmap`. One pass over the record serves all blocks.
+    blocks : sequence of str, optional
+        Names, module paths or globs; :func:`~se_probe.plots.default_blocks` otherwise.
+
+    Returns
+    -------
+    Figure
+        7 inches wide, or 4.5 for one block.
+
+    Raises
+    ------
+    BlockNameError
+        If a name means no block.
+    ClassNameError
+        If a class is unknown, ambiguous, or was not recorded.
+    GateRecordError
+        If no image was recorded.
+    UsageError
+        If there is no such colour map.
+    """
+    _check_cmap(cmap)
+    chosen = block_names(record, blocks)
+    rows = label_sorted_rows(
+        record,
+        block_channels(record, chosen[0]) if len(chosen) == 1 else None,
+        classes=classes,
+        max_rows=panel_rows(len(chosen)),
+    )
+    parts = [rows.isel(channel=(rows["block"] == block).values) for block in chosen]
+    limits = limits or gate_limits(
+        [end(part.values) for part in parts for end in (np.min, np.max)]
+    )
+    with house_style():
+        fig, axes = new_panels(len(chosen))
+        for i, (block, part, ax) in enumerate(zip(chosen, parts, axes, strict=True)):
+            image = _draw_rows(ax, part, cmap, limits)
+            ax.set_title(letter(i, len(axes), _title(block, part)))
+            ax.label_outer(remove_inner_ticks=True)
+            ax.tick_params(labelbottom=True, bottom=True)
+            ax.set_ylabel("")
+        fig.supylabel(_rows_label(parts[0], axes[0]))
+        fig.colorbar(image, ax=axes, label="gate", aspect=30, pad=0.01)
+        finish(fig)
+    return fig
+
+
+def panel_rows(n_panels: int) -> int:
+    """Rows of pixels in each panel of :func:`figure_heatmaps`."""
+    with house_style():
+        return _pixels(new_panels(n_panels)[1][0])[0]
+
+
+def _pixels(ax: Axes) -> tuple[int, int]:
+    """Rows and columns of pixels in a saved figure."""
+    with house_style():
+        dpi = matplotlib.rcParams["savefig.dpi"]
+    width, height = axes_size(ax)
+    return max(1, int(height * dpi)), max(1, int(width * dpi))
+
+
+def _draw_rows(
+    ax: Axes, rows: xr.DataArray, cmap: str, limits: tuple[float, float]
+) -> AxesImage:
+    # matplotlib's antialiasing is for images that are larger than the screen; it would
+    # blur a block of few channels.
+    fits = all(n <= room for n, room in zip(rows.shape, _pixels(ax), strict=True))
+    image = ax.imshow(
+        rows.values,
+        aspect="auto",
+        cmap=cmap,
+        vmin=limits[0],
+        vmax=limits[1],
+        interpolation="nearest" if fits else "antialiased",
+    )
+    names, edges = _class_edges(rows["class_name"].values)
+    if axes_size(ax)[1] / len(names) > _BOUNDARY_HEIGHT:
+        _draw_boundaries(ax, edges)
+    named = _names_with_room(ax, edges)
+    ax.set_yticks(_centres(edges)[named], [str(names[k]) for k in named])
+    ax.set_ylabel(_rows_label(rows, ax))
+    ax.set_xlabel("channel")
+    ax.grid(visible=False)
+    return image
+
+
+def _rows_label(rows: xr.DataArray, ax: Axes) -> str:
+    n_images, n_named = int(rows["n_images"].sum()), len(ax.get_yticks())
+    n_classes = len(np.unique(rows["class_name"].values.astype(str)))
+    some = f"\n({n_named} of {n_classes:,} classes named)"
+    return f"{n_images:,} images by class" + (some if n_named < n_classes else "")
+
+
+def _class_edges(
+    class_names: npt.NDArray[Any],
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Name of each class from top to bottom, and the edges between them in rows."""
+    starts = np.flatnonzero(
+        np.concatenate([[True], class_names[1:] != class_names[:-1]])
+    )
+    return class_names[starts], np.append(starts, len(class_names)) - 0.5
+
+
+def _centres(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return (edges[:-1] + edges[1:]) / 2
+
+
+def _names_with_room(ax: Axes, edges: npt.NDArray[np.float64]) -> list[int]:
+    """Classes whose names do not run into the name above."""
+    inches = _centres(edges) / (edges[-1] - edges[0]) * axes_size(ax)[1]
+    named = [0]
+    for k, height in enumerate(inches):
+        if height - inches[named[-1]] >= _NAME_HEIGHT:
+            named.append(k)
+    return named
+
+
+def _draw_boundaries(ax: Axes, edges: npt.NDArray[np.float64]) -> None:
+    # White edged with black shows on any colour map.
+    lines = ax.hlines(edges[1:-1], 0, 1, color="white", linewidth=0.6)
+    lines.set_transform(ax.get_yaxis_transform())
+    lines.set_path_effects([patheffects.withStroke(linewidth=1.4, foreground="black")])
+
+
+def _title(block: str, rows: xr.DataArray) -> str:
+    per_row = rows.attrs["images_per_row"]
+    return block if per_row == 1 else f"{block}\neach row: mean of {per_row:,} images"
+
+
+def _check_cmap(cmap: str) -> None:
+    if cmap not in matplotlib.colormaps:
+        raise UsageError(
+            f"matplotlib has no colour map {cmap!r}; it has viridis, magma, hot, gray "
+            "and many more"
+        )

@@ -1,0 +1,73 @@
+"""The one place that saves: figures and the tables of their numbers, byte for byte."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd  # type: ignore[import-untyped]
+from matplotlib.figure import Figure
+
+from se_probe.errors import UsageError
+from se_probe.plots.style import house_style
+
+__all__ = ["FORMATS", "save", "save_table"]
+
+# What has to be left out of each format for the same figure to give the same bytes.
+_NO_DATES: dict[str, dict[str, Any]] = {
+    ".png": {},
+    ".pdf": {"CreationDate": None},
+    ".svg": {"Date": None},
+}
+FORMATS = tuple(suffix.removeprefix(".") for suffix in _NO_DATES)
+
+
+def save(fig: Figure, path: str | Path) -> Path:
+    """Save a figure; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    fig : Figure
+    path : path
+        Ends in .png (200 dots per inch), .pdf or .svg. Folders are made, and a file of
+        that name is written over.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        If the name ends otherwise.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in _NO_DATES:
+        raise UsageError(
+            f"expected a figure's name to end in {', '.join(_NO_DATES)}, got {path}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # svg files name their clip paths by a random number unless a salt is given.
+    with house_style(), matplotlib.rc_context({"svg.hashsalt": "se_probe"}):
+        fig.savefig(path, metadata=_NO_DATES[suffix])
+    return path
+
+
+def save_table(table: pd.DataFrame, path: str | Path) -> Path:
+    """Save a table as csv, with six significant digits.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        From one of the `*_table` functions.
+    path : path
+        Folders are made, and a file of that name is written over.
+
+    Returns
+    -------
+    Path
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+    return path

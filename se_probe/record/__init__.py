@@ -1,0 +1,12 @@
+"""Run a network over labelled images and write down its gates.
+
+A batch is the unit of work: it always holds the same rows, has the same shape, and is
+one chunk of the record. So a killed run goes on at the first batch that is not done,
+and several processes (``torchrun``) share a record without talking to each other; the
+numbers are the same bit for bit.
+"""
+
+from se_probe.record.numerics import pinned_numerics
+from se_probe.record.run import record_gates
+
+__all__ = ["pinned_numerics", "record_gates"]

@@ -1,0 +1,172 @@
+"""Where the numbers of a record come from, and what may not differ to continue it."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+import se_probe
+from se_probe.blocks import FoundBlock, network_facts, unwrap
+from se_probe.checkpoints import Network, weights_sha256
+from se_probe.errors import AmbiguousClassError, ClassNameError, GateRecordError
+from se_probe.images import LabelledImages
+
+__all__ = ["check_same", "image_rows", "provenance"]
+
+# What changes numbers: a record is only continued with all of these alike.
+_MUST_MATCH = {
+    "architecture": "architecture",
+    "sha256": "checkpoint",
+    "label_set": "label set",
+    "preprocessing": "preprocessing",
+    "images": "image list",
+    "batch_size": "batch size",
+    "blocks": "SE blocks",
+    "precision": "precision",
+    "memory_format": "memory format",
+    "compile": "compilation",
+    "device": "device kind",
+    "threads": "number of CPU threads",
+    "torch": "torch version",
+}
+
+
+def provenance(
+    network: Network,
+    images: LabelledImages,
+    first_batch: Tensor,
+    blocks: Sequence[FoundBlock],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Attributes of a gate record, in plain JSON types.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+    first_batch : Tensor, shape (batch, channels, height, width)
+    blocks : sequence of FoundBlock
+    settings : mapping
+        `precision`, `compile`, `threads`.
+
+    Returns
+    -------
+    dict
+    """
+    model = unwrap(network.model)
+    device = next(model.parameters()).device
+    return {
+        **network.facts(),
+        **network_facts(model, blocks, first_batch, network.architecture),
+        "sha256": network.provenance.sha256 or weights_sha256(model),
+        "preprocessing": images.preprocessing.as_dict(),
+        "images": images.source,
+        "batch_size": images.batch_size,
+        **settings,
+        "memory_format": _memory_format(model),
+        "device": device.type,
+        "device_name": _device_name(device),
+        "deterministic": True,
+        "tf32": False,
+        "torch_seed": torch.initial_seed(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "timm": timm.__version__,
+        "se_probe": se_probe.__version__,
+        "command": " ".join(sys.argv),
+    }
+
+
+def image_rows(network: Network, images: LabelledImages) -> dict[str, list[Any]]:
+    """What is known of each image before it is seen, in the network's label set.
+
+    Returns
+    -------
+    dict
+        `image_id`, `class_name`, `wnid`, `class_index`, each of length n_images;
+        class index -1 where the network does not know the class.
+
+    Raises
+    ------
+    AmbiguousClassError
+        If a class of the images means several classes of the network.
+    """
+    known: dict[str, tuple[str, str, int]] = {}
+    for name in dict.fromkeys(images.class_names):
+        try:
+            label = network.class_names.find(name)
+            known[name] = (label.name, label.wnid, label.index)
+        except AmbiguousClassError:
+            raise
+        except ClassNameError:
+            known[name] = (name, "", -1)
+    rows = [known[name] for name in images.class_names]
+    return {
+        "image_id": list(images.image_ids),
+        "class_name": [class_name for class_name, _, _ in rows],
+        "wnid": [wnid for _, wnid, _ in rows],
+        "class_index": [index for _, _, index in rows],
+    }
+
+
+def check_same(begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Check that a record may be continued: nothing that changes numbers differs.
+
+    Parameters
+    ----------
+    begun, now : mapping
+        The record's attributes, and those of the present run.
+
+    Raises
+    ------
+    GateRecordError
+        Naming everything that differs, as it was and as it is.
+    """
+    different = [
+        f"{words} ({_short(begun.get(key))} then, {_short(now.get(key))} now)"
+        for key, words in _MUST_MATCH.items()
+        if _plain(begun.get(key)) != _plain(now.get(key))
+    ]
+    if different:
+        raise GateRecordError(
+            f"the record was begun with another {'; another '.join(different)}. Give "
+            "the settings it was begun with, another name, or --force to begin anew"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back; without the path, which may be spelled in many ways."""
+    if isinstance(value, Mapping):
+        value = {key: value[key] for key in value if key != "path"}
+    return json.loads(json.dumps(value))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping) and "n_images" in value:
+        return f"{value['n_images']} of {value['name']}"
+    if isinstance(value, list):
+        return f"{len(value)} of them"
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _memory_format(model: nn.Module) -> str:
+    """`channels_last` if the model's convolution weights are laid out so."""
+    weights = [p for p in model.parameters() if p.ndim == 4 and p.shape[1:].numel() > 1]
+    is_last = weights and all(
+        w.is_contiguous(memory_format=torch.channels_last) for w in weights
+    )
+    return "channels_last" if is_last else "contiguous"
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.machine()

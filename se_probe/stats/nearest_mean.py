@@ -1,0 +1,191 @@
+"""How well the gates of one block tell the classes apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from se_probe.errors import UsageError
+from se_probe.gates import row_batches
+from se_probe.stats.by_block import block_order
+from se_probe.stats.moments import class_moments
+
+__all__ = ["MIN_IMAGES", "separability", "wilson_interval"]
+
+MIN_IMAGES = 5
+
+
+def separability(record: xr.DataArray, moments: xr.Dataset | None = None) -> xr.Dataset:
+    """Accuracy of naming an image's class by the nearest class mean of its gates.
+
+    For each block by itself, over the classes with at least five images: every image
+    is given to the class whose mean gates are nearest in squared Euclidean distance,
+    its own class's mean being taken without it (leave-one-out); at a tie to the class
+    that comes first. A second pass over the rows.
+
+    The chance level is the share of the largest class, the accuracy of always naming
+    that one; it is 1/K where all K classes are equally large. On shuffled labels the
+    accuracy is near it, or below it: a mean without one image lies a little farther
+    off than the others, which shows where classes are small and channels independent.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+        A gate record. Only rows in state `RECORDED` count.
+    moments : xr.Dataset, optional
+        The record's moments, where they are known already; spares the first pass.
+
+    Returns
+    -------
+    xr.Dataset, dims (block,)
+        `accuracy`, its 95 % Wilson interval `low` and `high` (as if images were
+        independent), `chance`; all between 0 and 1, and NaN with fewer than two
+        classes of five images. `n_images` and `n_classes` that took part.
+
+    Raises
+    ------
+    GateRecordError
+        If no image was recorded, or a class name occurs with two wnids or two indices.
+
+    Examples
+    --------
+    >>> from se_probe.gates import make_gates
+    >>> values = [[0.1]] * 5 + [[0.9]] * 5
+    >>> gates = make_gates({"SE_2_1": values}, ["pug"] * 5 + ["cliff"] * 5)
+    >>> separability(gates)["accuracy"].item()
+    1.0
+    """
+    known = class_moments(record) if moments is None else moments
+    large = known["count"].values >= MIN_IMAGES
+    count, mean = (known[name].isel(class_name=large) for name in ("count", "mean"))
+    n_images, n_classes = int(count.sum()), len(count)
+    blocks = block_order(record)
+    if n_classes < 2:
+        table = np.full((len(blocks), 4), np.nan)
+    else:
+        chance = count.values.max() / n_images
+        hits = _count_hits(record, count, mean)
+        table = np.array(
+            [(h / n_images, chance, *wilson_interval(int(h), n_images)) for h in hits]
+        )
+    names = ("accuracy", "chance", "low", "high")
+    columns = dict(zip(names, table.T, strict=True))
+    columns["n_images"] = np.full(len(blocks), n_images)
+    columns["n_classes"] = np.full(len(blocks), n_classes)
+    return xr.Dataset(
+        {name: ("block", column) for name, column in columns.items()},
+        coords={"block": blocks},
+    )
+
+
+def wilson_interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval of a proportion.
+
+    Parameters
+    ----------
+    hits, n : int
+        Successes among `n` independent trials.
+    confidence : float, default 0.95
+        Between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+        Between 0 and 1; NaN for no trials.
+
+    Raises
+    ------
+    UsageError
+        If `hits` is not between 0 and `n`, or `confidence` not between 0 and 1.
+
+    References
+    ----------
+    Wilson. Probable Inference, the Law of Succession, and Statistical Inference.
+    Journal of the American Statistical Association 22, 1927.
+    https://doi.org/10.1080/01621459.1927.10502953
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(5, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.237, 0.763)
+    """
+    if not 0 <= hits <= n:
+        raise UsageError(f"expected between 0 and {n} hits in {n} trials, got {hits}")
+    if not 0 < confidence < 1:
+        raise UsageError(f"confidence must be between 0 and 1, got {confidence}")
+    if n == 0:
+        return float("nan"), float("nan")
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = hits / n
+    centre = share + z**2 / (2 * n)
+    reach = z * sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    scale = 1 + z**2 / n
+    # At the ends the two terms cancel but for rounding.
+    low = 0.0 if hits == 0 else (centre - reach) / scale
+    high = 1.0 if hits == n else (centre + reach) / scale
+    return low, high
+
+
+@dataclass(frozen=True)
+class _BlockMeans:
+    """Class means of one block, about a common centre.
+
+    Distances come out of a matrix product, |x|^2 - 2 x.m + |m|^2, which loses the
+    digits of whatever x and m have in common; so the centre is taken off both.
+    """
+
+    channels: npt.NDArray[np.intp]  # (channels of the block,)
+    centre: npt.NDArray[np.float64]  # (channels of the block,)
+    means: npt.NDArray[np.float64]  # (classes, channels of the block)
+    lengths: npt.NDArray[np.float64]  # (classes,), squared
+
+    def squared_distances(
+        self, gates: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.float64]:
+        """Of each row of all channels to each class mean; shape (rows, classes)."""
+        rows = gates[:, self.channels] - self.centre
+        distances = rows @ self.means.T
+        distances *= -2
+        distances += _squared_lengths(rows)[:, None]
+        distances += self.lengths
+        return distances
+
+
+def _count_hits(
+    record: xr.DataArray, count: xr.DataArray, mean: xr.DataArray
+) -> npt.NDArray[np.int64]:
+    """Images whose own class is nearest, for each block."""
+    blocks = list(_block_means(mean))
+    position = {name: k for k, name in enumerate(mean["class_name"].values)}
+    # Without image x the mean of its n becomes (n m - x) / (n - 1), which is farther
+    # from x by the factor n / (n - 1).
+    farther = (count.values / (count.values - 1.0)) ** 2
+    hits = np.zeros(len(blocks), np.int64)
+    for batch in row_batches(record):
+        own = np.array([position.get(n, -1) for n in batch["class_name"].values])
+        gates, own = batch.values[own >= 0], own[own >= 0]
+        for b, block in enumerate(blocks):
+            distances = block.squared_distances(gates)
+            distances[np.arange(len(own)), own] *= farther[own]
+            hits[b] += np.count_nonzero(distances.argmin(axis=1) == own)
+    return hits
+
+
+def _block_means(mean: xr.DataArray) -> Iterator[_BlockMeans]:
+    """Each block's class means, in network order."""
+    for block in block_order(mean):
+        channels = np.flatnonzero(mean["block"].values == block)
+        means = mean.values[:, channels]
+        centre = means.mean(axis=0)
+        means -= centre
+        yield _BlockMeans(channels, centre, means, _squared_lengths(means))
+
+
+def _squared_lengths(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    lengths: npt.NDArray[np.float64] = np.einsum("ij,ij->i", rows, rows)
+    return lengths
