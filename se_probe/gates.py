@@ -35,6 +35,7 @@ __all__ = [
     "is_record",
     "make_gates",
     "match_blocks",
+    "only_correct",
     "open_gates",
     "open_group",
     "pending_batches",
@@ -454,6 +455,30 @@ def _rows_per_read(record: xr.DataArray) -> int:
 def recorded(record: xr.DataArray) -> npt.NDArray[np.bool_]:
     """Which rows hold gates; shape (n_images,)."""
     return np.asarray(record["state"].values == State.RECORDED)
+
+
+def only_correct(record: xr.DataArray) -> xr.DataArray:
+    """Record in which only images that the network classified rightly count.
+
+    The state of all others is `SKIPPED`.
+
+    Returns
+    -------
+    xr.DataArray, dims (image, channel)
+
+    Raises
+    ------
+    GateRecordError
+        If not one was classified rightly, or no class is one of the network's.
+    """
+    correct = record["predicted"].values == record["class_index"].values
+    if not (correct & recorded(record)).any():
+        raise GateRecordError(
+            "no recorded image was classified rightly; leave --correct-only out. Are "
+            "the classes of the images those of the network?"
+        )
+    state = np.where(correct, record["state"].values, State.SKIPPED)
+    return record.assign_coords(state=("image", state.astype(np.uint8)))
 
 
 def block_facts(record: xr.DataArray) -> list[dict[str, Any]]:

@@ -416,6 +416,7 @@ def test_model_says_how_to_build_it_again():
     again.load_state_dict(model.state_dict(), strict=True)
     images = torch.randn(2, *model.input_size)
     assert again.options == model.options == options
+    assert options["integration"] == "standard"  # defaults are written down too
     assert torch.equal(again.eval()(images), model.eval()(images))
 
 
@@ -472,6 +473,7 @@ def test_backbone_computes_what_it_did_when_all_gates_are_one(name):
             nn.init.constant_(module.fc2.bias, 100)
 
     torch.testing.assert_close(changed(images), plain(images))
+    assert not any(module.training for module in changed.modules())
     assert not any(isinstance(module, SEBlock) for module in plain.modules())
     assert plain.state_dict().keys() == before.keys()
     assert all(torch.equal(before[k], v) for k, v in plain.state_dict().items())
@@ -486,13 +488,12 @@ def test_se_follows_the_activation_in_vgg():
     assert list(seen)[:3] == ["features.2.se", "features.5.se", "features.9.se"]
 
 
-def test_changed_backbone_has_number_type_and_mode_of_the_original():
+def test_changed_backbone_has_the_options_and_the_number_type_of_the_original():
     plain = copy.deepcopy(backbone("shufflenet_v2_x1_0")).double()
 
     changed = add_se(plain, reduction=4, gate="hardsigmoid", bias=False)
 
     assert {p.dtype for p in changed.parameters()} == {torch.float64}
-    assert not any(module.training for module in changed.modules())
     block = changed.stage2[0].branch2.se
     assert block.fc1.weight.shape == (14, 58, 1, 1)
     assert block.fc1.bias is None

@@ -78,7 +78,7 @@ def kind_of_file(path: str | Path) -> Kind:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     if not start:
-        raise CheckpointError(f"{path} is empty: copy or download it again")
+        raise CheckpointError(f"{path.name} is empty: copy or download it again")
     if start.startswith(b"PK"):
         return _kind_of_zip(path)
     if start.startswith(b"\x80") and _LEGACY_MAGIC in start[:40]:

@@ -42,7 +42,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _Shape:
-    """Units of each stage, whether they are bottlenecks, and the 3x3's "32x4d"."""
+    """Units of each stage, whether they are bottlenecks, and the 3x3's "32x4d".
+
+    `groups` is output channels / input channels of a group, which is the number of
+    groups where the convolution keeps the number of channels.
+    """
 
     units: tuple[int, ...]
     is_bottleneck: bool
@@ -72,7 +76,8 @@ _LEGACY = {
     _Shape(_18, is_bottleneck=True, groups=32, width=4): "legacy_seresnext26_32x4d",
     _Shape(_50, is_bottleneck=True, groups=32, width=4): "legacy_seresnext50_32x4d",
     _Shape(_101, is_bottleneck=True, groups=32, width=4): "legacy_seresnext101_32x4d",
-    _Shape(_152, is_bottleneck=True, groups=64, width=4): "legacy_senet154",
+    # Its 3x3 convolution doubles the channels (in 64 groups), hence twice as many.
+    _Shape(_152, is_bottleneck=True, groups=128, width=2): "legacy_senet154",
 }
 
 _UNIT = re.compile(r"layer([1-4])\.(\d+)\.")
@@ -112,9 +117,6 @@ def _has(tensors: Tensors, *names: str) -> bool:
 
 def _legacy(tensors: Tensors) -> Evidence | None:
     name = _LEGACY.get(_shape(tensors))
-    # SENet-154 alone has three convolutions in its stem.
-    if (name == "legacy_senet154") != ("layer0.conv3.weight" in tensors):
-        return None
     return Evidence(name, "of Cadene's pretrainedmodels") if name else None
 
 

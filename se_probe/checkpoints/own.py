@@ -81,8 +81,9 @@ def _content(network: Network) -> dict[str, Any]:
         "metrics": provenance.metrics,
         "removed_blocks": provenance.removed_blocks,
     }
+    # Not `contiguous()`, which leaves channels-last strides where a side is 1.
     weights = {
-        name: tensor.detach().cpu().contiguous()
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in network.model.state_dict().items()
     }
     return _plain(facts) | {"weights": weights}

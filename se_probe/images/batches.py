@@ -200,8 +200,7 @@ class _BatchReader(Dataset[ImageBatch | ImagesError]):
             picture = self.pictures.read(index)
         except (OSError, Image.DecompressionBombError) as error:
             return f"{self.pictures.image_ids[index]}: {error}"
-        is_ready = isinstance(picture, Tensor)
-        row.copy_(picture if is_ready else self.transform(picture))
+        row.copy_(picture if isinstance(picture, Tensor) else self.transform(picture))
         return None
 
 

@@ -12,6 +12,7 @@ What is damaged, empty, not a picture, larger than Pillow's limit against decomp
 bombs or without a defined white raises ``OSError`` with the reason.
 """
 
+import logging
 import warnings
 from io import BytesIO
 
@@ -31,6 +32,10 @@ SUFFIXES = frozenset(
 )
 # Resizing the short side of a longer strip would need gigabytes.
 MAX_ASPECT = 1000
+
+# Pillow logs some damage, which lands on stderr where a program has no handler of its
+# own. What is damaged is reported here.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def decoder(mode: Mode) -> str:

@@ -44,23 +44,13 @@ def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
     _check_is_folder(root)
     try:
         base = _split_folder(root, split)
-        found = {name: _images_below(base / name) for name in _class_folders(base)}
+        rows = _list_images(root, base)
     except OSError as error:
         raise ImagesError(
             f"{error.filename} could not be listed ({error.strerror})"
         ) from error
-    rows = [
-        (path.relative_to(root).as_posix(), name)
-        for name, paths in found.items()
-        for path in paths
-    ]
-    if not rows:
-        raise ImagesError(
-            f"the subfolders of {base} hold no images ({_known_suffixes()})"
-        )
-    image_ids, class_names = zip(*rows, strict=True)
-    _check_names(image_ids)
-    _check_depth(root, image_ids)
+    _check_names(rows)
+    _check_depth(root, rows)
     facts = {
         "kind": "folder",
         "name": root.resolve().name,
@@ -68,6 +58,7 @@ def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
         "split": None if base == root else split,
         "decoder": decoder(mode),
     }
+    image_ids, class_names = zip(*rows, strict=True)
     read = partial(_read_file, root, image_ids, mode)
     return Pictures(facts, image_ids, class_names, read)
 
@@ -96,6 +87,20 @@ def _split_folder(root: Path, split: str) -> Path:
         f"{root} holds {' and '.join(sorted(splits))}, but nothing for the split "
         f"{split!r}"
     )
+
+
+def _list_images(root: Path, base: Path) -> list[tuple[str, str]]:
+    """Path below `root` and class of each image, sorted by class, then by path."""
+    rows = [
+        (path.relative_to(root).as_posix(), name)
+        for name in _class_folders(base)
+        for path in _images_below(base / name)
+    ]
+    if not rows:
+        raise ImagesError(
+            f"the subfolders of {base} hold no images ({_known_suffixes()})"
+        )
+    return rows
 
 
 def _class_folders(base: Path) -> list[str]:
@@ -140,14 +145,14 @@ def _known_suffixes() -> str:
     return " ".join(sorted(SUFFIXES))
 
 
-def _check_depth(root: Path, image_ids: tuple[str, ...]) -> None:
+def _check_depth(root: Path, rows: list[tuple[str, str]]) -> None:
     """Refuse a folder too far up: its "classes" would hold the real ones."""
-    for image_id in image_ids:
-        below = Path(image_id).parent
-        if _is_wnid(below.name) and not _is_wnid(below.parts[0]):
+    for image_id, class_name in rows:
+        folder = Path(image_id).parent
+        if _is_wnid(folder.name) and not _is_wnid(class_name):
             raise ImagesError(
-                f"{root} holds folders named by wnid further down; did you mean "
-                f"{root / below.parent}?"
+                f"the subfolders of {root} are not classes, but hold folders named by "
+                f"wnid; did you mean {root / folder.parent}?"
             )
 
 
@@ -155,8 +160,8 @@ def _is_wnid(name: str) -> bool:
     return re.fullmatch(r"n\d{8}", name) is not None
 
 
-def _check_names(image_ids: tuple[str, ...]) -> None:
-    for image_id in image_ids:
+def _check_names(rows: list[tuple[str, str]]) -> None:
+    for image_id, _ in rows:
         try:
             image_id.encode()
         except UnicodeEncodeError:

@@ -159,7 +159,7 @@ def _whole(side: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Prepro
 # `digits` are taken after its pictures are enlarged.
 _DEFAULTS = {
     "scenes": _whole(48, IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD),
-    "digits": _whole(28, (0.305,), (0.345,)),
+    "digits": _whole(28, (0.3054,), (0.3246,)),
     "mnist": _whole(28, (0.1307,), (0.3081,)),
     "fashion-mnist": _whole(28, (0.2860,), (0.3530,)),
     "cifar10": _whole(32, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),

@@ -116,11 +116,9 @@ def architecture(arch: str) -> Architecture:
     if arch in _ARCHITECTURES:
         return _ARCHITECTURES[arch]
     near = difflib.get_close_matches(arch, _ARCHITECTURES, n=3, cutoff=0.5)
-    hint = (
-        f"Did you mean {' or '.join(near)}?"
-        if near
-        else (f"There are {', '.join(_ARCHITECTURES)}")
-    )
+    hint = f"There are {', '.join(_ARCHITECTURES)}"
+    if near:
+        hint = f"Did you mean {' or '.join(near)}?"
     raise ArchitectureError(f"se_probe has no architecture {arch!r}. {hint}")
 
 
@@ -135,7 +133,7 @@ def _default_options(chosen: Architecture) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Option in plain JSON types."""
-    return list(value) if isinstance(value, (tuple, range)) else value
+    return list(value) if isinstance(value, (list, tuple, range)) else value
 
 
 def _torchvision_with_se(

@@ -121,6 +121,7 @@ class _SEUnit(nn.Module):
             self.add_module(name, child)
         self.integration = integration
         self.se = make_se(self.channels_at(integration))
+        self.training = unit.training
 
     def forward(self, x: Tensor) -> Tensor:
         """Output of the residual unit, shape (batch, channels, height, width)."""
@@ -214,6 +215,13 @@ def se_resnet(
     Returns
     -------
     nn.Module
+
+    Notes
+    -----
+    A block's hidden layer has `channels / reduction` units, 1 where 16 channels are
+    reduced by 16. Where the ReLU closes all of them for every image, the gates are
+    constant; before training that happens in the narrow first blocks of the CIFAR
+    forms and of SE-ResNet-18, and `reduction=4` avoids it.
 
     Raises
     ------

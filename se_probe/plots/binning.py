@@ -110,9 +110,5 @@ def _add_rows(
     row_of: npt.NDArray[np.intp],
 ) -> None:
     """Add each image's gates to its row; shape (images, channels)."""
-    # Sorting and adding runs of equal rows is many times faster than np.add.at.
-    order = np.argsort(row_of, kind="stable")
-    order = order[row_of[order] >= 0]
-    if order.size:
-        rows, starts = np.unique(row_of[order], return_index=True)
-        sums[rows] += np.add.reduceat(gates[order], starts, axis=0, dtype=np.float64)
+    for row in np.unique(row_of[row_of >= 0]):
+        sums[row] += gates[row_of == row].sum(axis=0, dtype=np.float64)

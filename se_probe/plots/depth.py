@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from se_probe.errors import UsageError
-from se_probe.plots.panels import finish
-from se_probe.plots.style import COLOURS, DASHES, axes_size, house_style, new_axes
+from se_probe.plots.panels import finish, given_or_new
+from se_probe.plots.style import COLOURS, DASHES, axes_size, house_style
 from se_probe.stats.extremes import MARGIN
 
 __all__ = ["QUANTITIES", "Quantity", "figure_depth", "plot_depth_summary"]
@@ -73,17 +73,18 @@ def plot_depth_summary(
         raise UsageError(
             f"expected quantities of {', '.join(QUANTITIES)}, got {', '.join(unknown)}"
         )
-    ax = new_axes() if ax is None else ax
-    _shade_stages(ax, summary)
-    for name in quantities:
-        _draw_quantity(ax, summary, name)
-    if not any(np.isfinite(summary[name]).any() for name in quantities):
-        ax.text(0.5, 0.5, "too few images to tell", transform=ax.transAxes, ha="center")
-    _label_blocks(ax, [str(name) for name in summary["block"].values])
-    top = _top(summary[list(quantities)])
-    ax.set_ylim(-0.04 * top, 1.04 * top)
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return ax
+    with given_or_new(ax, (7.0, 3.0)) as drawn:
+        _shade_stages(drawn, summary)
+        for name in quantities:
+            _draw_quantity(drawn, summary, name)
+        if not any(np.isfinite(summary[name]).any() for name in quantities):
+            middle = drawn.transAxes
+            drawn.text(0.5, 0.5, "too few images", transform=middle, ha="center")
+        _label_blocks(drawn, [str(name) for name in summary["block"].values])
+        top = _top(summary[list(quantities)])
+        drawn.set_ylim(-0.04 * top, 1.04 * top)
+        drawn.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return drawn
 
 
 def figure_depth(summary: xr.Dataset) -> Figure:

@@ -15,9 +15,9 @@ from matplotlib.image import AxesImage
 from se_probe.errors import UsageError
 from se_probe.gates import block_channels
 from se_probe.plots.binning import label_sorted_rows
-from se_probe.plots.panels import finish, gate_limits, letter, new_panels
+from se_probe.plots.panels import finish, gate_limits, given_or_new, letter, new_panels
 from se_probe.plots.selection import block_name, block_names
-from se_probe.plots.style import axes_size, house_style, new_axes
+from se_probe.plots.style import axes_size, house_style
 
 __all__ = ["figure_heatmaps", "panel_rows", "plot_gate_heatmap"]
 
@@ -73,12 +73,15 @@ def plot_gate_heatmap(
     """
     _check_cmap(cmap)
     channels = block_channels(record, block)
-    ax = new_axes() if ax is None else ax
-    rows = label_sorted_rows(record, channels, classes=classes, max_rows=_pixels(ax)[0])
-    image = _draw_rows(ax, rows, cmap, limits or gate_limits(rows))
-    ax.set_title(_title(block_name(record, block), rows))
-    ax.get_figure().colorbar(image, ax=ax, label="gate")  # type: ignore[union-attr]
-    return ax
+    with given_or_new(ax) as drawn:
+        rows = label_sorted_rows(
+            record, channels, classes=classes, max_rows=_pixels(drawn)[0]
+        )
+        image = _draw_rows(drawn, rows, cmap, limits or gate_limits(rows))
+        title = [block_name(record, block), _averaging(rows)]
+        drawn.set_title("\n".join(filter(None, title)))
+        drawn.figure.colorbar(image, ax=drawn, label="gate")
+    return drawn
 
 
 def figure_heatmaps(
@@ -130,11 +133,13 @@ def figure_heatmaps(
         fig, axes = new_panels(len(chosen))
         for i, (block, part, ax) in enumerate(zip(chosen, parts, axes, strict=True)):
             image = _draw_rows(ax, part, cmap, limits)
-            ax.set_title(letter(i, len(axes), _title(block, part)))
+            ax.set_title(letter(i, len(axes), block))
             ax.label_outer(remove_inner_ticks=True)
             ax.tick_params(labelbottom=True, bottom=True)
             ax.set_ylabel("")
-        fig.supylabel(_rows_label(parts[0], axes[0]))
+        if _averaging(rows):
+            fig.suptitle(_averaging(rows))
+        fig.supylabel(_rows_label(rows, axes[0]))
         fig.colorbar(image, ax=axes, label="gate", aspect=30, pad=0.01)
         finish(fig)
     return fig
@@ -175,6 +180,7 @@ def _draw_rows(
     ax.set_yticks(_centres(edges)[named], [str(names[k]) for k in named])
     ax.set_ylabel(_rows_label(rows, ax))
     ax.set_xlabel("channel")
+    ax.locator_params(axis="x", integer=True)
     ax.grid(visible=False)
     return image
 
@@ -217,9 +223,10 @@ def _draw_boundaries(ax: Axes, edges: npt.NDArray[np.float64]) -> None:
     lines.set_path_effects([patheffects.withStroke(linewidth=1.4, foreground="black")])
 
 
-def _title(block: str, rows: xr.DataArray) -> str:
+def _averaging(rows: xr.DataArray) -> str:
+    """How many images a row is the mean of, for the title; "" where it is one."""
     per_row = rows.attrs["images_per_row"]
-    return block if per_row == 1 else f"{block}\neach row: mean of {per_row:,} images"
+    return f"each row: mean of up to {per_row:,} images" if per_row > 1 else ""
 
 
 def _check_cmap(cmap: str) -> None:

@@ -1,6 +1,7 @@
 """What the figures of several blocks share: panels, gate axis and one legend."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from textwrap import shorten
 
 import numpy as np
@@ -8,10 +9,9 @@ import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.legend import Legend
 
 from se_probe.plots.selection import Sampling, n_classes_of_network
-from se_probe.plots.style import N_CLEAR, N_NAMED
+from se_probe.plots.style import N_CLEAR, N_NAMED, house_style
 
 __all__ = [
     "class_label",
@@ -19,13 +19,13 @@ __all__ = [
     "fading_note",
     "finish",
     "gate_limits",
+    "given_or_new",
     "letter",
     "new_panels",
     "reference_label",
     "set_channel_axis",
     "set_gate_axis",
     "share_legend",
-    "show_handles",
 ]
 
 # Width and height in inches of one panel, by panels in a row: 7 inches are the text
@@ -52,6 +52,32 @@ def new_panels(n: int) -> tuple[Figure, list[Axes]]:
     for unused in grid[n:]:
         unused.remove()
     return fig, list(grid[:n])
+
+
+@contextmanager
+def given_or_new(
+    ax: Axes | None, size: tuple[float, float] = (4.5, 3.2)
+) -> Iterator[Axes]:
+    """Axes to draw on: those given, else of a new figure in the house style.
+
+    Parameters
+    ----------
+    ax : Axes, optional
+        Drawn on as they are: their style is the caller's.
+    size : tuple of float, default (4.5, 3.2)
+        Of the new figure, in inches.
+
+    Yields
+    ------
+    Axes
+    """
+    if ax is not None:
+        yield ax
+        return
+    with house_style():
+        fig = Figure(size, layout="constrained")
+        yield fig.subplots()
+        finish(fig)
 
 
 def finish(fig: Figure) -> None:
@@ -124,6 +150,7 @@ def set_channel_axis(
     ax.set_xlabel(f"channel ({which})")
     room = max(0.5, 0.02 * n_channels)
     ax.set_xlim(-room, n_channels - 1 + room)
+    ax.locator_params(axis="x", integer=True)
 
 
 def class_label(name: str, n_images: int) -> str:
@@ -159,21 +186,24 @@ def reference_label(moments: xr.Dataset) -> str:
     return f"mean of {n_recorded:,} of {n_known:,} classes"
 
 
-def share_legend(fig: Figure, axes: Sequence[Axes], title: str = "") -> None:
-    """One legend under the panels, from what the first panel shows."""
+def share_legend(axes: Sequence[Axes], title: str = "") -> None:
+    """One legend under the panels of a figure, from what the first one shows."""
+    fig = axes[0].get_figure(root=True)
+    if fig is None:
+        return
     handles, labels = axes[0].get_legend_handles_labels()
+    n_columns = _n_columns(labels, int(fig.get_figwidth() * _CHARS_PER_INCH))
+    n_rows = -(-len(labels) // n_columns) + bool(title)
+    # Two rows have room; for more, the page grows instead of the panels shrinking.
+    fig.set_figheight(fig.get_figheight() + 0.15 * max(0, n_rows - 2))
     legend = fig.legend(
         handles,
         labels,
         loc="outside lower center",
-        ncols=_n_columns(labels, int(fig.get_figwidth() * _CHARS_PER_INCH)),
+        ncols=n_columns,
         title=title or None,
     )
-    show_handles(legend)
-
-
-def show_handles(legend: Legend) -> None:
-    """Draw the samples of a legend at full strength, however faint the curves are."""
+    # Samples at full strength, however faint the curves are.
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1)

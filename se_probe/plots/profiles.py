@@ -14,13 +14,13 @@ from se_probe.plots.panels import (
     cloud_label,
     fading_note,
     finish,
+    given_or_new,
     letter,
     new_panels,
     reference_label,
     set_channel_axis,
     set_gate_axis,
     share_legend,
-    show_handles,
 )
 from se_probe.plots.selection import (
     NChannels,
@@ -39,7 +39,6 @@ from se_probe.plots.style import (
     class_styles,
     cloud_alpha,
     house_style,
-    new_axes,
 )
 from se_probe.stats import reference_curve
 
@@ -104,21 +103,21 @@ def plot_class_profile(
     shown = shown_channels(
         moments, block, channels=channels, sampling=sampling, seed=seed
     )
-    is_new = ax is None
-    ax = new_axes() if ax is None else ax
     is_cloud = len(names) > N_NAMED and styles is None
-    if is_cloud:
-        _draw_cloud(ax, shown.sel(class_name=names))
-    else:
-        _draw_curves(ax, shown.sel(class_name=names), styles or class_styles(names))
-    if reference:
-        _draw_reference(ax, shown, on_cloud=is_cloud)
-    ax.set_title(block)
-    set_channel_axis(ax, shown, moments, sampling)
-    set_gate_axis([ax], shown["mean"].sel(class_name=names), "mean gate")
-    if is_new:
-        show_handles(ax.legend(title=fading_note(len(names)) or None))
-    return ax
+    with given_or_new(ax) as drawn:
+        if is_cloud:
+            _draw_cloud(drawn, shown.sel(class_name=names))
+        else:
+            styles = styles or class_styles(names)
+            _draw_curves(drawn, shown.sel(class_name=names), styles)
+        if reference:
+            _draw_reference(drawn, shown, on_cloud=is_cloud)
+        drawn.set_title(block)
+        set_channel_axis(drawn, shown, moments, sampling)
+        set_gate_axis([drawn], shown["mean"].sel(class_name=names), "mean gate")
+        if ax is None:
+            share_legend([drawn], fading_note(len(names)))
+    return drawn
 
 
 def figure_profiles(
@@ -167,7 +166,7 @@ def figure_profiles(
             shown = shown_channels(moments, block, **picking)
             values.append(shown["mean"].sel(class_name=names).values.ravel())
         set_gate_axis(axes, np.concatenate(values), "mean gate")
-        share_legend(fig, axes, fading_note(len(names)))
+        share_legend(axes, fading_note(len(names)))
         finish(fig)
     return fig
 

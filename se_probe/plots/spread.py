@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from se_probe.plots.panels import (
     class_label,
     finish,
+    given_or_new,
     letter,
     new_panels,
     set_channel_axis,
@@ -26,7 +27,7 @@ from se_probe.plots.selection import (
     find_classes,
     shown_channels,
 )
-from se_probe.plots.style import class_styles, house_style, new_axes
+from se_probe.plots.style import class_styles, house_style
 
 __all__ = ["default_pair", "figure_spread", "plot_class_spread"]
 
@@ -88,17 +89,16 @@ def plot_class_spread(
     shown = shown_channels(
         moments, block, channels=channels, sampling=sampling, seed=seed
     )
-    is_new = ax is None
-    ax = new_axes() if ax is None else ax
     styles = styles or class_styles(names)
-    for name in names:
-        _draw_band(ax, shown.sel(class_name=name), styles[name])
-    ax.set_title(block)
-    set_channel_axis(ax, shown, moments, sampling)
-    set_gate_axis([ax], shown["mean"].sel(class_name=names), _LABEL)
-    if is_new:
-        ax.legend()
-    return ax
+    with given_or_new(ax) as drawn:
+        for name in names:
+            _draw_band(drawn, shown.sel(class_name=name), styles[name])
+        drawn.set_title(block)
+        set_channel_axis(drawn, shown, moments, sampling)
+        set_gate_axis([drawn], shown["mean"].sel(class_name=names), _LABEL)
+        if ax is None:
+            share_legend([drawn])
+    return drawn
 
 
 def figure_spread(
@@ -151,7 +151,7 @@ def figure_spread(
             shown = shown_channels(moments, block, **picking)
             values.append(shown["mean"].sel(class_name=drawn).values.ravel())
         set_gate_axis(axes, np.concatenate(values), _LABEL)
-        share_legend(fig, axes)
+        share_legend(axes)
         finish(fig)
     return fig
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 __all__ = [
     "CLOUD",
@@ -21,7 +20,6 @@ __all__ = [
     "class_styles",
     "cloud_alpha",
     "house_style",
-    "new_axes",
 ]
 
 # Classes whose curves are drawn at full strength, and classes that get a name of their
@@ -73,17 +71,6 @@ def house_style() -> AbstractContextManager[None]:
     context manager
     """
     return matplotlib.style.context("se_probe.plots.se_probe")
-
-
-def new_axes() -> Axes:
-    """Axes of a new figure in the house style, made without pyplot.
-
-    Returns
-    -------
-    Axes
-    """
-    with house_style():
-        return Figure(layout="constrained").subplots()
 
 
 def axes_size(ax: Axes) -> tuple[float, float]:

@@ -1,0 +1,7 @@
+"""``se-probe demo``."""
+
+__all__ = ["demo"]
+
+
+def demo() -> None:
+    """To come."""

@@ -1,0 +1,92 @@
+"""``se-probe inspect``: the SE blocks of a network and what they cost."""
+
+from typing import Annotated, Any
+
+import typer
+
+from se_probe.cli import options
+from se_probe.cli.console import print_json, print_table
+from se_probe.errors import UsageError
+
+__all__ = ["inspect"]
+
+_COLUMNS = (
+    *("name", "path", "kind", "gate", "channels", "hidden", "reduction"),
+    *("parameters", "macs"),
+)
+
+
+def inspect(
+    ckpt: options.Checkpoint = None,
+    arch: options.Arch = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=8, help="Side of the input; default: the network's own."),
+    ] = None,
+    json: options.Json = False,
+    trust_pickle: options.TrustPickle = False,
+) -> None:
+    """Show the SE blocks of a network and what they cost.
+
+    Needs no images: blocks are found by running the network on noise. With --arch alone
+    the weights are random.
+    """
+    if ckpt is None and arch is None:
+        raise UsageError("which network? Give --ckpt FILE or --arch NAME")
+    facts = _facts(ckpt, arch, image_size, trust_pickle)
+    if json:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+def _facts(
+    ckpt: str | None, arch: str | None, image_size: int | None, trust_pickle: bool
+) -> dict[str, Any]:
+    import torch
+
+    from se_probe.blocks import find_se_blocks, network_facts
+    from se_probe.checkpoints import build_network
+    from se_probe.cli.sources import network_from
+
+    if ckpt is None:
+        network = build_network(str(arch))
+    else:
+        network = network_from(ckpt, arch, device="cpu", trust_pickle=trust_pickle)
+    n_channels, height, width = network.preprocessing.input_size
+    size = (image_size or height, image_size or width)
+    noise = torch.randn(
+        2, n_channels, *size, generator=torch.Generator().manual_seed(0)
+    )
+    blocks = find_se_blocks(network.model, noise)
+    return network_facts(network.model, blocks, noise, network.architecture)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    blocks, stages = facts["blocks"], facts["stages"]
+    height, width = facts["image_size"]
+    print_table(
+        f"SE blocks of {facts['architecture']}",
+        ["block", "module", *_COLUMNS[2:-1], "multiply-adds"],
+        [[block[key] for key in _COLUMNS] for block in blocks],
+    )
+    total = {
+        key: sum(stage[key] for stage in stages)
+        for key in ("blocks", "channels", "parameters", "macs")
+    }
+    rows = [[f"stage {stage['stage']}", *_costs(stage, facts)] for stage in stages]
+    print_table(
+        f"In all, at {height} x {width}",
+        ["", "blocks", "channels", "parameters", "(%)", "multiply-adds", "(%)"],
+        [
+            *rows,
+            ["all SE blocks", *_costs(total, facts)],
+            ["network", None, None, facts["parameters"], 100.0, facts["macs"], 100.0],
+        ],
+    )
+
+
+def _costs(part: dict[str, Any], facts: dict[str, Any]) -> list[Any]:
+    shares = [100 * part[key] / facts[key] for key in ("parameters", "macs")]
+    counts = [part["blocks"], part["channels"]]
+    return [*counts, part["parameters"], shares[0], part["macs"], shares[1]]
