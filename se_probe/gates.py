@@ -471,7 +471,8 @@ def only_correct(record: xr.DataArray) -> xr.DataArray:
     GateRecordError
         If not one was classified rightly, or no class is one of the network's.
     """
-    correct = record["predicted"].values == record["class_index"].values
+    index = record["class_index"].values
+    correct = (record["predicted"].values == index) & (index >= 0)
     if not (correct & recorded(record)).any():
         raise GateRecordError(
             "no recorded image was classified rightly; leave --correct-only out. Are "

@@ -1,1 +1,111 @@
-"""Shared fixtures."""
+"""Shared fixtures: a network that shows a forgotten eval(), pictures, the commands."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from se_probe.checkpoints import Network
+from se_probe.images import Preprocessing, open_images
+from se_probe.models import SEBlock
+
+# The tests run side by side, one process per core.
+torch.set_num_threads(1)
+
+
+class Unit(nn.Module):
+    """Convolution, batch norm, dropout and an SE block."""
+
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_out, 3, stride=2, padding=1)
+        self.bn, self.drop = nn.BatchNorm2d(n_out), nn.Dropout(0.5)
+        self.se = SEBlock(n_out, reduction=2)
+
+    def forward(self, x):
+        return self.se(self.drop(self.bn(self.conv(x))).relu())
+
+
+class TinyNet(nn.Module):
+    """Two blocks, SE_2_1 and SE_3_1, of 4 and 6 channels."""
+
+    def __init__(self, n_classes: int = 4):
+        super().__init__()
+        self.layer1 = nn.Sequential(Unit(3, 4))
+        self.layer2 = nn.Sequential(Unit(4, 6))
+        self.head = nn.Linear(6, n_classes)
+
+    def forward(self, x):
+        return self.head(self.layer2(self.layer1(x)).mean((2, 3)))
+
+
+PREPROCESSING = Preprocessing(
+    (3, 16, 16), "bilinear", 1.0, mean=(0.5,) * 3, std=(0.5,) * 3
+)
+FOUR = ["n01443537", "n02110958", "n02690373", "n09246464"]
+
+
+@pytest.fixture
+def tiny_network() -> Network:
+    torch.manual_seed(0)
+    model = TinyNet()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "se.fc" in name:
+                parameter.mul_(4)
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.3)
+                module.running_var.uniform_(0.5, 2)
+    return Network(model, PREPROCESSING, FOUR, "tests:TinyNet")
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    """Image folder of 4 classes by wnid, 5 pictures each."""
+    rng = np.random.default_rng(0)
+    for position, wnid in enumerate(FOUR):
+        folder = tmp_path / "photos" / wnid
+        folder.mkdir(parents=True)
+        for number in range(5):
+            pixels = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
+            pixels[..., position % 3] //= 2 + position
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def tiny_images(photos):
+    return open_images(photos, PREPROCESSING, batch_size=3)
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of real photos and weights; see CONTRIBUTING.md."""
+    folder = os.environ.get("SE_PROBE_TEST_DATA")
+    if not folder:
+        pytest.skip("SE_PROBE_TEST_DATA is not set")
+    return Path(folder)
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Function that runs `se-probe ...` and returns exit status, stdout and stderr."""
+    from se_probe.cli import main
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["se-probe", *map(str, arguments)])
+        status = 0
+        try:
+            main()
+        except SystemExit as stop:
+            status = stop.code or 0
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

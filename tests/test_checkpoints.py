@@ -10,6 +10,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ from se_probe.checkpoints import (
     save_network,
     weights_sha256,
 )
+from se_probe.checkpoints.containers import read_container
 from se_probe.checkpoints.layouts import evidence_in_names
+from se_probe.checkpoints.own import ChannelScale
 from se_probe.errors import ArchitectureError, CheckpointError, UsageError
 from se_probe.images import Preprocessing
 from se_probe.models import create_model
@@ -128,6 +131,40 @@ def test_every_container_gives_the_weights_whatever_it_is_called(
     network = load_network(tmp_path / name, TINY)
 
     assert_same_weights(network.model, small)
+
+
+def test_a_frozen_torchscript_file_holds_no_weights_to_read(small, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(small, torch.rand(1, 3, 64, 64), check_trace=False)
+        torch.jit.freeze(traced).save(tmp_path / "frozen.pt")
+
+    with pytest.raises(CheckpointError, match=r"no weights of their own.*state_dict"):
+        load_network(tmp_path / "frozen.pt", TINY)
+
+
+def test_views_and_number_types_in_torchscript_are_kept(tmp_path):
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            whole = torch.arange(12.0).reshape(3, 4)
+            self.register_buffer("turned", whole.t())
+            self.register_buffer("part", whole[1:, 1:3])
+            self.register_buffer("short", torch.ones(2, dtype=torch.bfloat16))
+            self.names = ["a", "b"]
+
+        def forward(self, x):
+            return x + self.turned.sum() + self.part.sum() + len(self.names)
+
+    odd = Odd()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(odd).save(tmp_path / "odd.pt")
+
+    weights = read_container(tmp_path / "odd.pt")
+
+    assert weights.keys() == {"turned", "part", "short"}
+    assert all(torch.equal(weights[name], getattr(odd, name)) for name in weights)
 
 
 def prefixed(model: nn.Module, prefix: str) -> dict[str, torch.Tensor]:
@@ -687,6 +724,7 @@ def test_a_readers_own_network_needs_three_things():
     assert network.class_names.find("dog").index == 1
     assert [label.name for label in numbered.class_names] == ["0", "1", "2"]
     assert json.loads(json.dumps(network.facts()))["architecture"] == "Sequential"
+    assert replace(network, architecture="a:b").class_names is network.class_names
     with pytest.raises(UsageError, match="give class_names"):
         Network(nn.Conv2d(3, 3, 1), Preprocessing((3, 2, 2)))
 
@@ -789,11 +827,28 @@ def test_removed_blocks_stay_removed(tmp_path, image):
     assert_same_function(loaded.model, network.model, image)
 
 
+def test_a_kept_scale_is_rebuilt(lenet, tmp_path):
+    gates = torch.rand(16, 1, 1, generator=torch.Generator().manual_seed(2))
+    lenet.model.se = ChannelScale(gates)
+    block = {"path": "se", "how": "constant", "folded_into": "scale"}
+    lenet.provenance = Provenance(removed_blocks=(block | {"shape": [16, 1, 1]},))
+    save_network(lenet, tmp_path / "pruned.pt")
+
+    loaded = load_network(tmp_path / "pruned.pt")
+
+    assert torch.equal(loaded.model.get_submodule("se").scale, gates)
+    assert not list(loaded.model.get_submodule("se").parameters())
+
+
 @pytest.mark.parametrize(
     ("block", "message"),
     [
         ({"path": "layer9.se", "how": "identity"}, "no such module"),
         ({"path": "se", "how": "magic"}, "removed by 'magic'"),
+        (
+            {"path": "se", "how": "constant", "folded_into": "scale"},
+            "gates of se as a scale without saying its shape",
+        ),
     ],
 )
 def test_removed_blocks_that_cannot_be_rebuilt(block, message, lenet, tmp_path):
@@ -935,6 +990,11 @@ def test_gates_of_random_weights_differ_between_images(image):
     model(image)
 
     assert (seen[0][0] - seen[0][1]).abs().max() > 1e-3
+
+
+def test_published_weights_bring_their_own_classes():
+    with pytest.raises(UsageError, match="leave num_classes"):
+        build_network("seresnet50", pretrained=True, num_classes=4)
 
 
 def test_class_names_give_the_number_of_classes():

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import multiprocessing
 import os
 import pickle
@@ -257,6 +258,13 @@ def test_enormous_pictures_are_skipped_and_large_ones_are_not(monkeypatch):
         decode_picture(encoded(Image.new("L", (50, 50)), "PNG"), "L")
 
 
+def test_pillows_log_does_not_reach_stderr():
+    handlers = logging.getLogger("PIL").handlers
+
+    # Without any, Python prints errors itself.
+    assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
+
+
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
 def test_damage_anywhere_never_ends_in_another_error(file_format, capfd):
     exif = Image.Exif()
@@ -415,6 +423,7 @@ def test_image_that_went_away_stops_with_one_sentence(folder, workers):
 
     assert "cat/9.png could not be opened (No such file" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -444,6 +453,14 @@ def test_reading_keeps_no_pixels(folder):
     list(images.batches(range(3)))
 
     assert len(pickle.dumps(images)) == before
+
+
+def test_images_can_be_sent_to_another_process(folder):
+    images = open_images(folder, SMALL, batch_size=8).take({}, others=5)
+
+    copy = pickle.loads(pickle.dumps(images))
+
+    assert torch.equal(copy.batch(1), images.batch(1))
 
 
 def test_unknown_batch_is_refused(folder):
@@ -507,6 +524,8 @@ def test_take_of_an_unknown_class_is_refused(folder):
         images.take({"dog": 1}, others=None)
     with pytest.raises(ImagesError, match=r"no images of .* were asked for"):
         images.take({}, others=0)
+    with pytest.raises(UsageError, match="must be at least 0"):
+        images.take({"cat": -1}, others=None)
 
 
 # --- provenance ----------------------------------------------------------------------

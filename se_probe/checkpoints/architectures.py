@@ -10,8 +10,9 @@ import difflib
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from statistics import fmean
 from typing import Any
 
 import timm
@@ -204,7 +205,7 @@ def count_classes(arch: str, tensors: Mapping[str, Tensor]) -> int | None:
         for name, tensor in tensors.items()
         if _HEAD.fullmatch(name) and tensor.ndim in {2, 4}
     ]
-    return len(tensors[max(heads, key=_natural)]) if heads else None
+    return len(tensors[max(heads, key=_numbers)]) if heads else None
 
 
 def count_channels(arch: str, tensors: Mapping[str, Tensor]) -> int | None:
@@ -222,11 +223,8 @@ def _declared_layer(arch: str, kind: str) -> str:
     return f"{first}.weight"
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [
-        (int(part or 0), "") if part.isdigit() else (0, part)
-        for part in name.split(".")
-    ]
+def _numbers(name: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", name)]
 
 
 def preprocessing_of(
@@ -286,11 +284,6 @@ def _for_channels(config: Mapping[str, Any], channels: int) -> dict[str, Any]:
         return dict(config)
     return dict(config) | {
         "input_size": (channels, *plain.input_size[1:]),
-        "mean": (_mean(plain.mean),) * channels,
-        "std": (_mean(plain.std),) * channels,
+        "mean": (fmean(plain.mean),) * channels,
+        "std": (fmean(plain.std),) * channels,
     }
-
-
-def _mean(values: Iterable[float]) -> float:
-    numbers = list(values)
-    return sum(numbers) / len(numbers)

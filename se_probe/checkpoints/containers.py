@@ -25,12 +25,13 @@ Kind = Literal["torch", "torchscript", "exported", "safetensors"]
 
 # What the pickles of torch.save may hold besides torch's own: timm's trainer puts its
 # command line into the file, and many training scripts a NumPy number.
+_NUMPY_SCALAR = np.float64(0).__reduce__()[0]
 _SAFE_GLOBALS: list[Any] = [
     argparse.Namespace,
     np.dtype,
     *(type(np.dtype(code)) for code in "efdilq?"),
-    np._core.multiarray.scalar,  # type: ignore[attr-defined]
-    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),  # type: ignore[attr-defined]
+    _NUMPY_SCALAR,
+    (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),  # its place before NumPy 2
 ]
 
 # The first object in a non-zip torch.save file is this number.
@@ -196,7 +197,7 @@ def _read_safely(path: Path) -> Any:
 
 def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
     found = re.findall(r"GLOBAL (\S+)", str(error))
-    what = f"a pickled object ({found[0]})" if found else "pickled objects"
+    what = f"a pickled object ({found[0]})" if found else "what may be pickled objects"
     return (
         f"{path.name} holds {what}, and loading it could run any code. If you trust "
         "where it comes from, add --trust-pickle (in Python: trust_pickle=True); safer "

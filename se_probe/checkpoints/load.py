@@ -49,7 +49,7 @@ def load_network(
     path: str | Path,
     arch: str | None = None,
     *,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     trust_pickle: bool = False,
     class_names: ClassNames | None = None,
 ) -> Network:
@@ -70,7 +70,7 @@ def load_network(
         `package.module:factory` for a function that returns the network (it is imported
         and called). By default what the checkpoint says, or what its weights' names
         leave no doubt about.
-    device : str, default "cpu"
+    device : str or torch.device, default "cpu"
         As in :func:`~se_probe.checkpoints.pick_device`.
     trust_pickle : bool, default False
         Load pickled objects from the file, which can run any code.
@@ -144,11 +144,17 @@ def build_network(
     ArchitectureError
         If there is no such architecture, or it does not take the options.
     UsageError
-        If the class names are not as many as the classes.
+        If the class names are not as many as the classes, or published weights are
+        asked for with another number of classes or with options.
     CheckpointError
         If published weights cannot be fetched.
     """
     if pretrained:
+        if num_classes is not None or options:
+            raise UsageError(
+                "published weights bring their own number of classes and options: "
+                "leave num_classes and options out"
+            )
         return load_network(f"{PREFIX}{arch}", class_names=class_names)
     name = canonical_name(arch)
     if class_names is not None:
@@ -218,6 +224,7 @@ def _network_of_file(path: Path, arch: str | None, trust_pickle: bool) -> Networ
     notes = ["the averaged (EMA) weights were taken"] if found.are_averaged else []
     if found.module is not None and arch is None:
         network = _assemble(unwrap(found.module).float(), "", {}, None)
+        notes.append("the pickled network itself was taken, with the code that is here")
     else:
         network = _fit(path, arch, content, views(found.tensors), notes)
     network.provenance = provenance

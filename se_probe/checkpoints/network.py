@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 from se_probe.class_names import LabelSet, label_set
 from se_probe.errors import UsageError
 from se_probe.images import Preprocessing
+from se_probe.models import list_architectures
 
 __all__ = [
     "Network",
@@ -112,9 +113,9 @@ class Network:
         provenance: Provenance | None = None,
         notes: Sequence[str] = (),
     ) -> None:
-        if not architecture:
-            architecture = str(getattr(model, "architecture", ""))
-            options = getattr(model, "options", options)
+        known = getattr(model, "architecture", "")
+        if known in list_architectures() and architecture in {"", known}:
+            architecture, options = known, cast(Any, model).options
         self.model = model
         self.preprocessing = preprocessing
         self.class_names = _labels(class_names, model)
@@ -166,12 +167,12 @@ def count_outputs(model: nn.Module) -> int | None:
     return linear[-1].out_features if linear else None
 
 
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(name: str | torch.device = "auto") -> torch.device:
     """Device of a name, if it is there.
 
     Parameters
     ----------
-    name : str
+    name : str or torch.device
         "auto" is the first GPU, or the CPU where there is none; "cpu", "cuda",
         "cuda:1" ...
 
@@ -189,6 +190,7 @@ def pick_device(name: str = "auto") -> torch.device:
     >>> pick_device("cpu")
     device(type='cpu')
     """
+    name = str(name)
     n_gpus = torch.cuda.device_count()
     if name == "auto":
         return torch.device("cuda:0" if n_gpus else "cpu")

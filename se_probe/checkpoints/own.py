@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from se_probe.checkpoints.architectures import build_model, canonical_name, is_factory
 from se_probe.checkpoints.fit import load_weights
@@ -17,7 +17,14 @@ from se_probe.class_names import label_set
 from se_probe.errors import CheckpointError, UsageError
 from se_probe.images import Preprocessing
 
-__all__ = ["is_own", "rebuild", "save_network", "take_out_blocks", "write_whole"]
+__all__ = [
+    "ChannelScale",
+    "is_own",
+    "rebuild",
+    "save_network",
+    "take_out_blocks",
+    "write_whole",
+]
 
 FORMAT = "se_probe checkpoint"
 VERSION = 1
@@ -225,11 +232,35 @@ def _check(content: Mapping[str, Any], name: str) -> None:
         )
     absent = [key for key in _TYPES if key not in content]
     wrong = [k for k, kind in _TYPES.items() if not isinstance(content.get(k), kind)]
+    if not wrong and not all(
+        isinstance(w, Tensor) for w in content["weights"].values()
+    ):
+        wrong = ["weights"]
     if absent or wrong:
         raise CheckpointError(
             f"{name} is a se_probe checkpoint in which {', '.join(absent or wrong)} "
             f"{'is missing' if absent else 'has the wrong type'}: save it again"
         )
+
+
+class ChannelScale(nn.Module):
+    """What is left of a block whose frozen gates no other weights can take up.
+
+    Parameters
+    ----------
+    scale : Tensor, shape (channels, 1, 1), or (channels,) for channels-last maps
+        The gates; a buffer, so that they are saved and not trained.
+    """
+
+    scale: Tensor
+
+    def __init__(self, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature map with each channel multiplied by its constant gate."""
+        return x * self.scale
 
 
 def take_out_blocks(model: nn.Module, removed: list[dict[str, Any]], name: str) -> None:
@@ -241,8 +272,8 @@ def take_out_blocks(model: nn.Module, removed: list[dict[str, Any]], name: str) 
         Changed in place.
     removed : list of dict
         `path` of each block and `how` it was removed: "identity" left it out,
-        "constant" froze its gates and folded them into other weights. Nothing is left
-        of it either way.
+        "constant" froze its gates. With `folded_into` "scale" the frozen gates stay as
+        a :class:`ChannelScale` of `shape`; otherwise nothing is left of the block.
     name : str
         What messages call the file.
 
@@ -259,9 +290,21 @@ def take_out_blocks(model: nn.Module, removed: list[dict[str, Any]], name: str) 
                 "does not know: install the se_probe that wrote it"
             )
         try:
-            model.set_submodule(path, nn.Identity(), strict=True)
+            model.set_submodule(path, _what_is_left(block, name), strict=True)
         except (AttributeError, ValueError) as error:
             raise CheckpointError(
                 f"{name} says that {path!r} was removed, but its architecture has no "
                 "such module"
             ) from error
+
+
+def _what_is_left(block: dict[str, Any], name: str) -> nn.Module:
+    if block.get("folded_into") != "scale":
+        return nn.Identity()
+    shape = block.get("shape")
+    if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
+        raise CheckpointError(
+            f"{name} keeps the gates of {block['path']} as a scale without saying its "
+            f"shape (it says {shape}): save it again"
+        )
+    return ChannelScale(torch.ones(shape))

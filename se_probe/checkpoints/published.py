@@ -67,8 +67,8 @@ def _network(model: Any, name: str) -> Network:
     # Tags of weights from elsewhere are not among timm's.
     known = full if tag and full in timm.list_pretrained(f"{arch}.*") else arch
     labels = config.get("label_names")
-    if labels is None and model.num_classes == 1000:
-        labels = "imagenet-1k"
+    if not labels or len(set(labels)) != model.num_classes:
+        labels = "imagenet-1k" if model.num_classes == 1000 else None
     return Network(
         model,
         preprocessing_of(arch, model),

@@ -165,6 +165,8 @@ class LabelledImages:
         ------
         ImagesError
             If a named class has no images, or none are left.
+        UsageError
+            If a number is negative.
         """
         return replace(self, pictures=self.pictures.take(n_per_class, others))
 
@@ -233,10 +235,14 @@ def _loaded(
             generator=torch.Generator(),
         )
         items = iter(loader)
-    for item in items:
-        if isinstance(item, ImagesError):
-            raise item
-        yield item
+    try:
+        for item in items:
+            if isinstance(item, ImagesError):
+                raise item
+            yield item
+    finally:
+        # A traceback keeps this frame, and would keep the worker processes with it.
+        del items
 
 
 def _as_it_is(item: ImageBatch | ImagesError) -> ImageBatch | ImagesError:

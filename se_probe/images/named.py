@@ -135,8 +135,14 @@ def _mnist(name: str, root: Path, split: str, download: bool) -> _Labelled:
             f"with .gz, there or in {Path(dataset.__name__, 'raw')} below it"
         )
     pixels, labels = (_read_idx(path) for path in paths)
-    if pixels.ndim != 3 or labels.shape != pixels.shape[:1] or labels.max() > 9:
-        raise ImagesError(f"{paths[0]} and {paths[1]} do not belong together")
+    if (
+        pixels.ndim != 3
+        or labels.shape != pixels.shape[:1]
+        or labels.max(initial=0) > 9
+    ):
+        raise ImagesError(
+            f"{paths[0]} and {paths[1]} do not belong together; fetch both again"
+        )
     class_names = [str(i) for i in range(10)] if name == "mnist" else dataset.classes
     return pixels, labels.tolist(), class_names
 

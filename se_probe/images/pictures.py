@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from se_probe.errors import ImagesError
+from se_probe.errors import ImagesError, UsageError
 from se_probe.images.preprocessing import Mode
 
 __all__ = ["Pictures", "array_pictures", "numbered_ids"]
@@ -75,7 +75,11 @@ class Pictures:
         ------
         ImagesError
             If a named class has no pictures, or none are left.
+        UsageError
+            If a number is negative.
         """
+        if min([others or 0, *n_per_class.values()]) < 0:
+            raise UsageError("a number of images to take must be at least 0")
         positions = defaultdict(list)
         for position, name in enumerate(self.class_names):
             positions[name].append(position)

@@ -10,7 +10,7 @@ that write.
 
 from se_probe.plots.depth import figure_depth, plot_depth_summary
 from se_probe.plots.heatmap import figure_heatmaps, plot_gate_heatmap
-from se_probe.plots.panels import gate_limits
+from se_probe.plots.labels import gate_limits
 from se_probe.plots.profiles import figure_profiles, plot_class_profile
 from se_probe.plots.save import FORMATS, save, save_table
 from se_probe.plots.selection import default_blocks, find_classes, pick_channels

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from se_probe.errors import UsageError
-from se_probe.plots.panels import finish, given_or_new
-from se_probe.plots.style import COLOURS, DASHES, axes_size, house_style
+from se_probe.plots.layout import axes_size, finish, given_or_new, set_margins
+from se_probe.plots.style import COLOURS, DASHES, house_style
 from se_probe.stats.extremes import MARGIN
 
 __all__ = ["QUANTITIES", "Quantity", "figure_depth", "plot_depth_summary"]
@@ -36,6 +36,8 @@ _PANELS: dict[str, tuple[Quantity, ...]] = {
 # Inches, of the name of a block at 7 points.
 _LABEL_HEIGHT = 0.115
 _LETTER_WIDTH = 0.07
+# Inches: room for the legends on the right, and for names of blocks that stand upright.
+_MARGINS = {"left": 0.65, "right": 1.8, "top": 0.08, "bottom": 0.55}
 
 
 def plot_depth_summary(
@@ -74,6 +76,9 @@ def plot_depth_summary(
             f"expected quantities of {', '.join(QUANTITIES)}, got {', '.join(unknown)}"
         )
     with given_or_new(ax, (7.0, 3.0)) as drawn:
+        figure = drawn.get_figure(root=True)
+        if ax is None and figure is not None:
+            set_margins(figure, **_MARGINS)
         _shade_stages(drawn, summary)
         for name in quantities:
             _draw_quantity(drawn, summary, name)
@@ -101,7 +106,8 @@ def figure_depth(summary: xr.Dataset) -> Figure:
         7 inches wide.
     """
     with house_style():
-        fig = Figure((7.0, 5.0), layout="constrained")
+        fig = Figure((7.0, 5.0))
+        set_margins(fig, **_MARGINS)
         axes = fig.subplots(len(_PANELS), 1, sharex=True)
         for ax, (label, quantities) in zip(axes, _PANELS.items(), strict=True):
             plot_depth_summary(summary, quantities, ax=ax)

@@ -15,13 +15,22 @@ from matplotlib.image import AxesImage
 from se_probe.errors import UsageError
 from se_probe.gates import block_channels
 from se_probe.plots.binning import label_sorted_rows
-from se_probe.plots.panels import finish, gate_limits, given_or_new, letter, new_panels
+from se_probe.plots.labels import gate_limits, short_name
+from se_probe.plots.layout import (
+    axes_size,
+    finish,
+    given_or_new,
+    letter,
+    new_panels,
+    set_margins,
+)
 from se_probe.plots.selection import block_name, block_names
-from se_probe.plots.style import axes_size, house_style
+from se_probe.plots.style import house_style
 
 __all__ = ["figure_heatmaps", "panel_rows", "plot_gate_heatmap"]
 
 _NAME_HEIGHT = 0.115  # inches, of a class name at 7 points
+_LABEL_WIDTH = 0.34  # inches, of the label of the rows in two lines
 _BOUNDARY_HEIGHT = 0.03  # inches of a class below which lines would hide it
 
 
@@ -80,7 +89,11 @@ def plot_gate_heatmap(
         image = _draw_rows(drawn, rows, cmap, limits or gate_limits(rows))
         title = [block_name(record, block), _averaging(rows)]
         drawn.set_title("\n".join(filter(None, title)))
-        drawn.figure.colorbar(image, ax=drawn, label="gate")
+        figure = drawn.get_figure(root=True)
+        if ax is None and figure is not None:
+            left = _LABEL_WIDTH + _names_width(drawn)
+            set_margins(figure, left=left, top=0.36, right=0.1)
+        drawn.figure.colorbar(image, ax=drawn, label="gate", pad=0.03)
     return drawn
 
 
@@ -134,13 +147,8 @@ def figure_heatmaps(
         for i, (block, part, ax) in enumerate(zip(chosen, parts, axes, strict=True)):
             image = _draw_rows(ax, part, cmap, limits)
             ax.set_title(letter(i, len(axes), block))
-            ax.label_outer(remove_inner_ticks=True)
-            ax.tick_params(labelbottom=True, bottom=True)
             ax.set_ylabel("")
-        if _averaging(rows):
-            fig.suptitle(_averaging(rows))
-        fig.supylabel(_rows_label(rows, axes[0]))
-        fig.colorbar(image, ax=axes, label="gate", aspect=30, pad=0.01)
+        _add_bar_and_labels(fig, axes, image, rows)
         finish(fig)
     return fig
 
@@ -177,12 +185,33 @@ def _draw_rows(
     if axes_size(ax)[1] / len(names) > _BOUNDARY_HEIGHT:
         _draw_boundaries(ax, edges)
     named = _names_with_room(ax, edges)
-    ax.set_yticks(_centres(edges)[named], [str(names[k]) for k in named])
+    ax.set_yticks(_centres(edges)[named], [short_name(names[k]) for k in named])
     ax.set_ylabel(_rows_label(rows, ax))
     ax.set_xlabel("channel")
     ax.locator_params(axis="x", integer=True)
     ax.grid(visible=False)
     return image
+
+
+def _add_bar_and_labels(
+    fig: Figure, axes: Sequence[Axes], image: AxesImage, rows: xr.DataArray
+) -> None:
+    """What the panels share: colour bar, label of the rows, title on averaging."""
+    width, height = fig.get_size_inches()
+    left = _LABEL_WIDTH + _names_width(axes[0])
+    top = 0.22 + 0.2 * bool(_averaging(rows))
+    set_margins(fig, left=left, right=0.7, top=top)
+    fig.suptitle(_averaging(rows), y=1 - 0.06 / height, va="top")
+    fig.supylabel(_rows_label(rows, axes[0]), x=0.06 / width, ha="left")
+    places = fig.subplotpars
+    bar = (1 - 0.58 / width, places.bottom, 0.1 / width, places.top - places.bottom)
+    fig.colorbar(image, cax=fig.add_axes(bar), label="gate")
+
+
+def _names_width(ax: Axes) -> float:
+    """Inches from the axes to the far end of the longest class name."""
+    widths = [label.get_window_extent().width for label in ax.get_yticklabels()]
+    return float(max(widths) / ax.figure.dpi) + 0.1
 
 
 def _rows_label(rows: xr.DataArray, ax: Axes) -> str:

@@ -9,17 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from se_probe.plots.panels import (
+from se_probe.plots.labels import (
     class_label,
     cloud_label,
     fading_note,
+    reference_label,
+    set_channel_axis,
+    set_gate_axis,
+)
+from se_probe.plots.layout import (
     finish,
     given_or_new,
     letter,
     new_panels,
-    reference_label,
-    set_channel_axis,
-    set_gate_axis,
     share_legend,
 )
 from se_probe.plots.selection import (

@@ -8,14 +8,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from se_probe.plots.panels import (
-    class_label,
+from se_probe.plots.labels import class_label, set_channel_axis, set_gate_axis
+from se_probe.plots.layout import (
     finish,
     given_or_new,
     letter,
     new_panels,
-    set_channel_axis,
-    set_gate_axis,
     share_legend,
 )
 from se_probe.plots.selection import (

@@ -6,7 +6,6 @@ from math import sqrt
 from typing import Any
 
 import matplotlib.style
-from matplotlib.axes import Axes
 
 __all__ = [
     "CLOUD",
@@ -16,7 +15,6 @@ __all__ = [
     "N_NAMED",
     "REFERENCE",
     "REFERENCE_ON_CLOUD",
-    "axes_size",
     "class_styles",
     "cloud_alpha",
     "house_style",
@@ -71,12 +69,6 @@ def house_style() -> AbstractContextManager[None]:
     context manager
     """
     return matplotlib.style.context("se_probe.plots.se_probe")
-
-
-def axes_size(ax: Axes) -> tuple[float, float]:
-    """Width and height in inches, before a layout engine has moved anything."""
-    box = ax.get_window_extent()
-    return float(box.width / ax.figure.dpi), float(box.height / ax.figure.dpi)
 
 
 def class_styles(class_names: Sequence[str]) -> Mapping[str, dict[str, Any]]:

@@ -1,0 +1,151 @@
+"""Watch the gates of found blocks at work, and hold them at constants."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from se_probe.blocks.find import FoundBlock
+from se_probe.blocks.watch import Product, unwrap, watch_modules, watch_products
+from se_probe.errors import BlockError
+
+__all__ = ["frozen_gates", "watch_gates"]
+
+
+@contextmanager
+def frozen_gates(
+    model: nn.Module,
+    blocks: Sequence[FoundBlock],
+    constants: Mapping[str, Tensor] | None = None,
+) -> Iterator[None]:
+    """Context in which the gates of some blocks are constants.
+
+    The network multiplies by the constants exactly as it would by the gates. Its
+    modules and weights are not changed: a gate is exchanged on its way out of the
+    module that holds it, or overwritten just before the multiplication where no module
+    does (for such blocks only passes without gradients are possible). The excitation
+    is still computed, so nothing is saved yet.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model in which the blocks were found.
+    blocks : sequence of FoundBlock
+    constants : mapping of str to Tensor, each of shape (channels,), optional
+        By block name; more than those of `blocks` may be there. None means ones: the
+        blocks become the identity.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    BlockError
+        If a block's constants are missing or of another shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from se_probe.blocks import find_se_blocks
+    >>> from se_probe.models import create_model
+    >>> model, images = create_model("se_lenet", 10).eval(), torch.rand(2, 1, 28, 28)
+    >>> blocks = find_se_blocks(model, images)
+    >>> with torch.no_grad(), frozen_gates(model, blocks, {"SE_2_1": torch.zeros(16)}):
+    ...     model(images).equal(model(torch.zeros_like(images)))
+    True
+    """
+    model = unwrap(model)
+    values = {block.name: _value(block, constants) for block in blocks}
+    unheld = [block for block in blocks if block.gate_path is None]
+    with ExitStack() as contexts:
+        for block in blocks:
+            if block.gate_path is not None:
+                hook = _exchange(values[block.name])
+                gate_module = model.get_submodule(block.gate_path)
+                contexts.enter_context(gate_module.register_forward_hook(hook))
+        if unheld:
+            contexts.enter_context(watch_gates(model, unheld, _overwrite(values)))
+        yield
+
+
+@contextmanager
+def watch_gates(
+    model: nn.Module,
+    blocks: Sequence[FoundBlock],
+    seen: Callable[[FoundBlock, Tensor, Tensor], None],
+) -> Iterator[None]:
+    """Context in which every multiplication by a gate is shown before it happens.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model in which the blocks were found.
+    blocks : sequence of FoundBlock
+    seen : callable
+        Called with the block, its feature map, shape (batch, channels, height, width),
+        and its gate, shape (batch, channels). Both are the network's own memory.
+
+    Yields
+    ------
+    None
+    """
+    model = unwrap(model)
+    by_place = {(block.path, block.occurrence): block for block in blocks}
+    paths = {path: model.get_submodule(path) for path, _ in by_place}
+    # Children too, or their multiplications would count as the block's own.
+    below = {
+        f"{path}.{name}" if path else name: child
+        for path, module in paths.items()
+        for name, child in module.named_modules()
+        if name
+    }
+
+    def product_seen(product: Product) -> None:
+        block = by_place.get((product.path, product.occurrence))
+        if block is not None:
+            seen(block, *_channels_first(product, block))
+
+    with watch_modules(below | paths) as stack, watch_products(stack, product_seen):
+        yield
+
+
+def _value(block: FoundBlock, constants: Mapping[str, Tensor] | None) -> Tensor:
+    if constants is None:
+        return torch.ones(block.channels)
+    value = constants.get(block.name)
+    if value is None or value.shape != (block.channels,):
+        got = "none" if value is None else f"shape {tuple(value.shape)}"
+        raise BlockError(
+            f"expected constants for {block.name} ({block.path}), one for each of its "
+            f"{block.channels} channels, got {got}. Were they measured on this network?"
+        )
+    return value
+
+
+def _exchange(value: Tensor) -> Callable[..., Tensor]:
+    def hook(module: nn.Module, args: Any, gate: Tensor) -> Tensor:
+        return value.to(gate).expand(len(gate), -1).reshape(gate.shape)
+
+    return hook
+
+
+def _overwrite(
+    values: Mapping[str, Tensor],
+) -> Callable[[FoundBlock, Tensor, Tensor], None]:
+    def seen(block: FoundBlock, feature_map: Tensor, gate: Tensor) -> None:
+        gate.copy_(values[block.name])
+
+    return seen
+
+
+def _channels_first(product: Product, block: FoundBlock) -> tuple[Tensor, Tensor]:
+    """Views of feature map (batch, channels, height, width) and gate."""
+    feature_map = product.factors[1 - block.factor]
+    gate = product.factors[block.factor]
+    if gate.shape[1] != block.channels:
+        feature_map, gate = feature_map.movedim(3, 1), gate.movedim(3, 1)
+    # One place stands for all, also where the gate was expanded to the map.
+    return feature_map, gate[:, :, 0, 0]

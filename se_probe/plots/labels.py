@@ -1,0 +1,121 @@
+"""Axes and labels that the figures share: gates, channels, classes."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from matplotlib.axes import Axes
+
+from se_probe.plots.selection import Sampling, n_classes_of_network
+from se_probe.plots.style import N_CLEAR, N_NAMED
+
+__all__ = [
+    "class_label",
+    "cloud_label",
+    "fading_note",
+    "gate_limits",
+    "reference_label",
+    "set_channel_axis",
+    "set_gate_axis",
+    "short_name",
+]
+
+
+def gate_limits(values: npt.ArrayLike) -> tuple[float, float]:
+    """Ends of a gate axis: 0 to 1, unless gates leave it, or keep to less than half.
+
+    Parameters
+    ----------
+    values : array of float
+
+    Returns
+    -------
+    low, high : float
+
+    Examples
+    --------
+    >>> gate_limits([0.2, 0.9]), gate_limits([0.48, 0.52]), gate_limits([-0.5, 0.7])
+    ((0.0, 1.0), (0.45, 0.55), (-0.5, 1.0))
+    """
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = float(finite.min()), float(finite.max())
+    if low < 0 or high > 1 or high - low >= 0.5:
+        return min(0.0, low), max(1.0, high)
+    step = 0.05
+    steps = math.floor(low / step - 0.2), math.ceil(high / step + 0.2)
+    return max(0.0, round(steps[0] * step, 2)), min(1.0, round(steps[1] * step, 2))
+
+
+def set_gate_axis(axes: Sequence[Axes], values: npt.ArrayLike, label: str) -> None:
+    """Range of the gate axis that panels share, and its label on the left ones.
+
+    The range of :func:`gate_limits`, and a little more on either side, so that curves
+    at 0 or at 1 do not run in the frame.
+    """
+    low, high = gate_limits(values)
+    room = 0.02 * (high - low)
+    axes[0].set_ylim(low - room, high + room)
+    for ax in axes:
+        place = ax.get_subplotspec()
+        ax.set_ylabel(label if place is None or place.is_first_col() else "")
+
+
+def set_channel_axis(
+    ax: Axes, shown: xr.Dataset, moments: xr.Dataset, sampling: Sampling = "even"
+) -> None:
+    """Channel axis of a block, with how many of its channels are shown."""
+    n_channels = int((moments["block"] == shown["block"][0]).sum())
+    n_shown = shown.sizes["channel"]
+    how = ", at random" if sampling == "random" else ""
+    which = f"{n_shown} of {n_channels:,}{how}" if n_shown < n_channels else "all"
+    ax.set_xlabel(f"channel ({which})")
+    room = max(0.5, 0.02 * n_channels)
+    ax.set_xlim(-room, n_channels - 1 + room)
+    ax.locator_params(axis="x", integer=True)
+
+
+def class_label(name: str, n_images: int) -> str:
+    """Entry of the legend for one class."""
+    label = f"{short_name(name)} ({_images(n_images)})"
+    # matplotlib leaves out entries that begin with an underscore.
+    return f" {label}" if label.startswith("_") else label
+
+
+def short_name(name: str, length: int = 36) -> str:
+    """Name of a class, cut where a figure would have no room for it."""
+    return name if len(name) <= length else f"{name[: length - 3]}..."
+
+
+def cloud_label(counts: Iterable[int]) -> str:
+    """Entry of the legend for more classes than can be named."""
+    numbers = sorted(counts)
+    least, most = numbers[0], numbers[-1]
+    each = _images(most) if least == most else f"{least:,} to {_images(most)}"
+    return f"{len(numbers):,} classes ({each} each), curves faded"
+
+
+def fading_note(n_classes: int) -> str:
+    """Title of the legend where curves fade but are still named; else ""."""
+    if N_CLEAR < n_classes <= N_NAMED:
+        return f"{n_classes} classes: curves fade beyond {N_CLEAR}"
+    return ""
+
+
+def reference_label(moments: xr.Dataset) -> str:
+    """Entry of the legend for the grey curve: how many classes it is the mean of."""
+    n_recorded = moments.sizes["class_name"]
+    n_known = n_classes_of_network(moments)
+    if n_known is None or (moments["class_index"].values < 0).any():
+        return f"mean of the {n_recorded:,} recorded classes"
+    if n_recorded == n_known:
+        return f"mean of all {n_known:,} classes"
+    return f"mean of {n_recorded:,} of {n_known:,} classes"
+
+
+def _images(n: int) -> str:
+    return "1 image" if n == 1 else f"{n:,} images"

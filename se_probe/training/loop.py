@@ -1,0 +1,365 @@
+"""Training itself: epochs over images until the recipe is done."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from timm.optim import create_optimizer_v2
+from timm.scheduler import CosineLRScheduler, StepLRScheduler
+from timm.scheduler.scheduler import Scheduler
+from torch import Tensor, nn
+from torch.nn import functional
+
+from se_probe.checkpoints import Network, weights_sha256
+from se_probe.errors import ImagesError, SEProbeError, UsageError
+from se_probe.images import LabelledImages
+from se_probe.record import pinned_numerics
+from se_probe.training.augment import (
+    crop_and_flip,
+    draw_shifts_and_flips,
+    generator_for,
+)
+from se_probe.training.pixels import (
+    HELD_BYTES,
+    LabelledPixels,
+    PixelBatch,
+    label_indices,
+)
+from se_probe.training.recipes import Recipe
+from se_probe.training.state import (
+    EpochResult,
+    History,
+    RunFiles,
+    check_same_run,
+    describe_run,
+    describe_training,
+)
+
+__all__ = ["train_network"]
+
+# Called with the images done and the images of the whole run.
+Progress = Callable[[int, int], None]
+
+
+def train_network(
+    network: Network,
+    train_images: LabelledImages,
+    test_images: LabelledImages,
+    recipe: Recipe,
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    threads: int | None = None,
+    held_bytes: int = HELD_BYTES,
+    progress: Progress | None = None,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+) -> History:
+    """Train a network in place; the same call gives the same weights, bit for bit.
+
+    Parameters
+    ----------
+    network : Network
+        Trained on the device it is on, and left in evaluation mode with
+        `provenance.metrics` telling of the training.
+    train_images, test_images : LabelledImages
+        With classes of the network. The held-out ones are looked at after each epoch,
+        and decide only which epoch is kept as the best, and with `recipe.stop_at` when
+        to stop.
+    recipe : Recipe
+    out : path, optional
+        Network after the last epoch; beside it are ``<stem>.best<suffix>`` and, until
+        training is done, ``<stem>.resume<suffix>``. None writes nothing.
+    resume : bool, default False
+        Go on with the training in `out`, if there is one. Nothing is trained if it is
+        done.
+    overwrite : bool, default False
+        Begin anew if there are files of `out`.
+    threads : int, optional
+        CPU threads. Their number changes the last float bits, so a training that goes
+        on keeps its own. Default: as torch is set.
+    held_bytes : int, default 2**30
+        Pixels up to this size are decoded once and held in memory.
+    progress : callable, optional
+        Called with the training images done and those of all epochs.
+    on_epoch : callable, optional
+        Called with each epoch's result, once it is saved.
+
+    Returns
+    -------
+    list of EpochResult
+        One per epoch, those of before a resume included.
+
+    Raises
+    ------
+    CheckpointError
+        If there are files of `out` and neither `resume` nor `overwrite` is given, if
+        they are of another training, or cannot be read or written.
+    UsageError
+        If the network does not have the classes of the images.
+    ImagesError
+        If no image can be read.
+    SEProbeError
+        If the loss is no longer a number. `out` then is as it was after the last good
+        epoch.
+    """
+    files = None if out is None else RunFiles(Path(out))
+    begun = files.begin(resume=resume, overwrite=overwrite) if files else None
+    train_labels = label_indices(train_images, network.class_names)
+    test_labels = label_indices(test_images, network.class_names)
+    threads = threads or (begun["settings"]["threads"] if begun else None)
+    with pinned_numerics(threads) as n_threads, _memory_format(network, recipe):
+        settings = describe_run(network, train_images, test_images, recipe, n_threads)
+        if begun is not None:
+            check_same_run(begun["settings"], settings, Path(str(out)))
+        test = LabelledPixels(test_images, test_labels, held_bytes)
+        train = LabelledPixels(train_images, train_labels, held_bytes)
+        trainer = _Trainer(network, train, test, recipe)
+        history: History = trainer.go_on(begun) if begun else []
+
+        def keep() -> None:
+            describe_training(
+                network, train_images, len(test.usable), settings, history
+            )
+            if files is not None:
+                files.save(network, trainer.optimizer, settings, history)
+
+        if begun is not None:
+            keep()
+        while not _is_done(history, recipe):
+            history.append(trainer.run_epoch(len(history), progress))
+            keep()
+            if on_epoch is not None:
+                on_epoch(history[-1])
+        if files is not None:
+            files.finish()
+    digest = weights_sha256(network.model)
+    network.provenance = replace(network.provenance, sha256=digest)
+    return history
+
+
+def _is_done(history: History, recipe: Recipe) -> bool:
+    if not history:
+        return False
+    last = history[-1]
+    has_reached = recipe.stop_at and last["test_accuracy"] >= recipe.stop_at
+    return bool(has_reached) or last["epoch"] >= recipe.epochs
+
+
+@contextmanager
+def _memory_format(network: Network, recipe: Recipe) -> Iterator[None]:
+    """The recipe's memory format; evaluation mode and channels last after that."""
+    # As `build_network` and `load_network` leave it.
+    usual = torch.channels_last
+    wanted = usual if recipe.channels_last else torch.contiguous_format
+    network.model.to(memory_format=wanted)  # type: ignore[call-overload]
+    try:
+        yield
+    finally:
+        network.model.eval().to(memory_format=usual)
+
+
+class _Trainer:
+    """A network with its optimizer, epoch by epoch.
+
+    Parameters
+    ----------
+    network : Network
+    train, test : LabelledPixels
+    recipe : Recipe
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        train: LabelledPixels,
+        test: LabelledPixels,
+        recipe: Recipe,
+    ) -> None:
+        self.network, self.model = network, network.model
+        self.train, self.test, self.recipe = train, test, recipe
+        self.device = next(self.model.parameters()).device
+        self.optimizer = _optimizer(self.model, recipe)
+        self.n_steps = -(-len(train.usable) // recipe.batch_size)
+        self.schedule = _schedule(self.optimizer, recipe, self.n_steps)
+
+    def go_on(self, begun: dict[str, Any]) -> History:
+        """Take over the weights, the optimizer and the history of a run."""
+        self.model.load_state_dict(begun["weights"])
+        if "optimizer" in begun:
+            self.optimizer.load_state_dict(begun["optimizer"])
+        history: History = begun["history"]
+        return history
+
+    def run_epoch(self, epoch: int, progress: Progress | None) -> EpochResult:
+        """Train for one epoch, from 0, and look at the held-out images."""
+        began = time.perf_counter()
+        train_loss, train_accuracy = self._learn(epoch, progress)
+        test_loss, test_accuracy = self._look()
+        if not math.isfinite(test_loss):
+            raise _diverged(epoch, self.recipe)
+        return {
+            "epoch": epoch + 1,
+            "train_loss": train_loss,
+            "train_accuracy": train_accuracy,
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "seconds": time.perf_counter() - began,
+        }
+
+    def _learn(self, epoch: int, progress: Progress | None) -> tuple[float, float]:
+        recipe, meter = self.recipe, _Meter()
+        shuffler = generator_for(recipe.seed, epoch, "order")
+        order = self.train.usable
+        order = order[torch.randperm(len(order), generator=shuffler)]
+        augment = self._augmentation(epoch)
+        self.model.train()
+        with _own_random_numbers(recipe, epoch, self.device):
+            for step, batch in enumerate(self.train.batches(order, recipe.batch_size)):
+                # Batch norm cannot train on a single image, so one that is left over
+                # sits this epoch out.
+                if len(batch.labels) > 1 or recipe.batch_size == 1:
+                    self.schedule.step_update(epoch * self.n_steps + step)
+                    meter.add(*self._step(augment(batch), epoch))
+                if progress is not None:
+                    n_done = epoch * len(order) + step * recipe.batch_size
+                    progress(n_done + len(batch.labels), recipe.epochs * len(order))
+        return meter.means()
+
+    def _step(self, batch: PixelBatch, epoch: int) -> tuple[float, Tensor]:
+        """Loss of a batch before the step, and which of its images were right."""
+        labels = batch.labels.to(self.device)
+        logits = self._logits(batch.pixels)
+        loss = functional.cross_entropy(
+            logits, labels, label_smoothing=self.recipe.label_smoothing
+        )
+        value = loss.item()
+        if not math.isfinite(value):
+            raise _diverged(epoch, self.recipe)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return value, logits.argmax(dim=1) == labels
+
+    def _logits(self, pixels: Tensor) -> Tensor:
+        with _autocast(self.device, self.recipe):
+            output = self.model(pixels.to(self.device))
+        logits: Tensor = output[0] if isinstance(output, tuple) else output
+        n_classes = len(self.network.class_names)
+        if logits.ndim != 2 or logits.shape[1] != n_classes:
+            raise UsageError(
+                f"the network has {n_classes} class names but gives an output of shape "
+                f"{tuple(logits.shape)}; build it with as many classes as names"
+            )
+        return logits.float()
+
+    def _augmentation(self, epoch: int) -> Callable[[PixelBatch], PixelBatch]:
+        """Crop and flip of this epoch."""
+        recipe = self.recipe
+        if not (recipe.crop_padding or recipe.flip):
+            return lambda batch: batch
+        generator = generator_for(recipe.seed, epoch, "augmentation")
+        shifts, flips = draw_shifts_and_flips(
+            len(self.train), recipe.crop_padding, recipe.flip, generator
+        )
+
+        def augment(batch: PixelBatch) -> PixelBatch:
+            chosen = (shifts[batch.indices], flips[batch.indices])
+            return replace(
+                batch, pixels=crop_and_flip(batch.pixels, recipe.crop_padding, *chosen)
+            )
+
+        return augment
+
+    @torch.inference_mode()
+    def _look(self) -> tuple[float, float]:
+        """Loss and accuracy of the held-out images."""
+        meter = _Meter()
+        self.model.eval()
+        for batch in self.test.batches(self.test.usable, self.recipe.batch_size):
+            logits, labels = self._logits(batch.pixels), batch.labels.to(self.device)
+            loss = functional.cross_entropy(logits, labels)
+            meter.add(loss.item(), logits.argmax(dim=1) == labels)
+        return meter.means()
+
+
+class _Meter:
+    """Mean loss and accuracy over batches of unequal size."""
+
+    def __init__(self) -> None:
+        self.loss, self.n_correct, self.n_images = 0.0, 0, 0
+
+    def add(self, loss: float, is_correct: Tensor) -> None:
+        self.loss += loss * len(is_correct)
+        self.n_correct += int(is_correct.sum())
+        self.n_images += len(is_correct)
+
+    def means(self) -> tuple[float, float]:
+        if not self.n_images:
+            raise ImagesError("none of the images can be read, so there is no epoch")
+        return self.loss / self.n_images, self.n_correct / self.n_images
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    # timm's "sgd" is Nesterov's, which needs momentum; its "momentum" is not.
+    name = recipe.optimizer
+    if name == "sgd" and not recipe.momentum:
+        name = "momentum"
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        model,
+        name,
+        lr=recipe.lr,
+        weight_decay=recipe.weight_decay,
+        momentum=recipe.momentum,
+    )
+    return optimizer
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, n_steps: int
+) -> Scheduler:
+    """Learning rate as a function of the step alone, so that it has no state."""
+    n_warmup = recipe.warmup_epochs * n_steps
+    n_after = (recipe.epochs - recipe.warmup_epochs) * n_steps
+    warmup = {
+        "warmup_t": n_warmup,
+        "warmup_lr_init": recipe.lr / max(n_warmup, 1),
+        "warmup_prefix": True,
+        "t_in_epochs": False,
+    }
+    if recipe.schedule == "cosine":
+        return CosineLRScheduler(optimizer, t_initial=n_after, **warmup)
+    return StepLRScheduler(optimizer, decay_t=n_after, decay_rate=1.0, **warmup)
+
+
+@contextmanager
+def _own_random_numbers(
+    recipe: Recipe, epoch: int, device: torch.device
+) -> Iterator[None]:
+    """torch's global random numbers (dropout's) as a function of seed and epoch."""
+    gpus = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.manual_seed(generator_for(recipe.seed, epoch, "dropout").initial_seed())
+        yield
+
+
+def _autocast(
+    device: torch.device, recipe: Recipe
+) -> AbstractContextManager[Any, bool | None]:
+    if recipe.precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def _diverged(epoch: int, recipe: Recipe) -> SEProbeError:
+    kept = f"the weights saved are of epoch {epoch}" if epoch else "nothing was saved"
+    return SEProbeError(
+        f"the loss is no longer a number in epoch {epoch + 1} of {recipe.epochs}; {kept}."
+        f" Lower the learning rate ({recipe.lr:g} now), or add warm-up epochs"
+    )
