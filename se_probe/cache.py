@@ -35,7 +35,8 @@ def cache_entry(request: Mapping[str, Any]) -> Path:
     ----------
     request : mapping
         Everything that was asked for but the classes, in plain JSON types. The value of
-        `ckpt` is replaced by the file's hash where it is a file.
+        `ckpt` is replaced by the file's hash where it is a file, folders by their full
+        path.
 
     Returns
     -------
@@ -46,6 +47,10 @@ def cache_entry(request: Mapping[str, Any]) -> Path:
     if path.is_file():
         with path.open("rb") as file:
             content["ckpt"] = hashlib.file_digest(file, "sha256").hexdigest()
+    for key in ("data", "data_root", "data_default"):
+        folder = content.get(key)
+        if folder and Path(folder).is_dir():
+            content[key] = str(Path(folder).resolve())
     return cache_folder() / _digest(content)
 
 

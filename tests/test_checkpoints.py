@@ -180,6 +180,10 @@ WRAPPERS: dict[str, Callable[[nn.Module], object]] = {
     "compile": lambda m: prefixed(m, "_orig_mod."),
     "compile(DP)": lambda m: prefixed(m, "_orig_mod.module."),
     "DP(compile)": lambda m: prefixed(m, "module._orig_mod."),
+    "compiled part": lambda m: {
+        name.replace("blocks.", "blocks._orig_mod."): tensor
+        for name, tensor in m.state_dict().items()
+    },
     "AveragedModel": lambda m: torch.optim.swa_utils.AveragedModel(m).state_dict(),
     "Lightning": lambda m: {
         "state_dict": prefixed(m, "model.net.") | {"criterion.weight": torch.ones(5)},
@@ -207,8 +211,16 @@ def test_prefixes_come_off_before_the_names_are_looked_at(se18, tmp_path):
 
     assert network.architecture == "seresnet18"
     assert_same_weights(network.model, se18)
-    assert any("1 weights outside 'model.net.'" in note for note in network.notes)
-    assert any("criterion.weight" in note for note in network.notes)
+    left_out = "what is outside 'model.net.' was left out: 1 of the file's weights, "
+    assert left_out + "first criterion.weight" in network.notes
+
+
+def test_the_counter_of_averaged_weights_is_not_reported_as_left_out(small, tmp_path):
+    torch.save(WRAPPERS["AveragedModel"](small), tmp_path / "model.pt")
+
+    notes = load_network(tmp_path / "model.pt", TINY).notes
+
+    assert not any("left out" in note for note in notes)
 
 
 def test_a_prefix_of_the_networks_own_is_kept(tmp_path, monkeypatch):
@@ -434,7 +446,9 @@ def test_missing_files_folders_and_caffe_are_named(tmp_path):
         load_network(tmp_path / "photos.zip")
 
 
-@pytest.mark.parametrize("content", [{"epoch": 3, "lr": 0.1}, {}, [1, 2], 3.0])
+@pytest.mark.parametrize(
+    "content", [{"epoch": 3, "loss": torch.ones(())}, {}, [1, 2], 3.0]
+)
 def test_a_file_without_weights_says_what_it_is(content, tmp_path):
     torch.save(content, tmp_path / "model.pt")
 
@@ -480,6 +494,14 @@ def test_se_resnets_are_told_by_their_names(name):
 def test_names_that_fit_several_networks_are_no_evidence(name):
     with torch.device("meta"):
         weights = timm.create_model(name).state_dict()
+
+    assert evidence_in_names(weights) is None
+
+
+@pytest.mark.parametrize("name", ["se_resnet18", "se_resnet50_cifar"])
+def test_networks_of_ours_that_timm_has_not_are_not_taken_for_timms(name):
+    with torch.device("meta"):
+        weights = create_model(name).state_dict()
 
     assert evidence_in_names(weights) is None
 

@@ -1,6 +1,6 @@
 """``se-probe plot``: the figures, and the numbers behind them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,13 +12,10 @@ from se_probe.cli.plot_recording import PAPER_CLASSES, recorded_gates
 from se_probe.errors import ClassNameError, UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd  # type: ignore[import-untyped]
     import xarray as xr
-    from matplotlib.figure import Figure
 
 __all__ = ["draw", "plot"]
 
-FIGURES = ("profiles", "spread", "heatmap", "depth")
 _N_DEFAULT_CLASSES = 10
 
 
@@ -53,7 +50,7 @@ def plot(
     ] = "even",
     figures: Annotated[
         str, typer.Option(metavar="A,B", help="Which figures.")
-    ] = ",".join(FIGURES),
+    ] = "profiles,spread,heatmap,depth",
     spread: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="The two classes of the spread figure."),
@@ -123,7 +120,9 @@ def plot(
     draw(
         gates,
         out or Path("figures") / stem,
-        classes=names,
+        names,
+        correct_only=correct_only,
+        quiet=quiet,
         blocks=options.split_list(blocks) or None,
         channels=_channels(channels),
         sampling=sampling,
@@ -131,69 +130,33 @@ def plot(
         figures=wanted,
         pair=options.split_list(spread) or None,
         cmap=cmap,
-        correct_only=correct_only,
         formats=options.split_list(format),
-        quiet=quiet,
     )
 
 
 def draw(
     gates: "xr.DataArray",
     out: Path,
+    classes: Sequence[str],
     *,
-    classes: Sequence[str] = (),
-    blocks: Sequence[str] | None = None,
-    channels: int | Literal["all"] = 50,
-    sampling: Literal["even", "random"] = "even",
-    seed: int = 0,
-    figures: Sequence[str] = FIGURES,
-    pair: Sequence[str] | None = None,
-    cmap: str = "viridis",
     correct_only: bool = False,
-    formats: Sequence[str] = ("png", "pdf"),
     quiet: bool = False,
-) -> list[Path]:
-    """Draw the figures of a record into a folder; print what they say."""
-    from se_probe import plots
+    **choices: Any,
+) -> None:
+    """Write the figures of a record; print where, and what they say in words."""
     from se_probe.gates import only_correct
-    from se_probe.stats import block_summary, class_moments, describe_depth
+    from se_probe.plots import write_figures
+    from se_probe.stats import describe_depth
 
+    if not quiet:
+        _echo(gates, classes)
     if correct_only:
         gates = only_correct(gates)
-    names = plots.find_classes(gates, list(classes) or _default_classes(gates))
-    _echo(gates, classes, quiet)
-    moments = class_moments(gates)
-    picking: Any = {"channels": channels, "sampling": sampling, "seed": seed}
-    summary = block_summary(gates, moments) if "depth" in figures else None
-
-    def made() -> "Iterator[tuple[str, Figure, pd.DataFrame]]":
-        if "profiles" in figures:
-            fig = plots.figure_profiles(moments, names, blocks, **picking)
-            yield (
-                "profiles",
-                fig,
-                plots.profile_table(moments, names, blocks, **picking),
-            )
-        if "spread" in figures:
-            two = plots.find_classes(moments, pair) if pair else None
-            fig = plots.figure_spread(moments, names, blocks, pair=two, **picking)
-            shown = two or plots.default_pair(moments, names)
-            yield "spread", fig, plots.spread_table(moments, shown, blocks, **picking)
-        if "heatmap" in figures:
-            fig = plots.figure_heatmaps(gates, blocks, classes=names, cmap=cmap)
-            yield "heatmap", fig, plots.heatmap_table(gates, blocks, names)
-        if summary is not None:
-            yield "depth", plots.figure_depth(summary), plots.depth_table(summary)
-
-    written = []
-    for name, fig, table in made():
-        written += [plots.save(fig, out / f"{name}.{suffix}") for suffix in formats]
-        written.append(plots.save_table(table, out / f"{name}.csv"))
-    for path in written:
-        print(path)
+    asked = list(classes) or _default_classes(gates)
+    paths, summary = write_figures(gates, out, asked, **choices)
+    print(*paths, sep="\n")
     if summary is not None:
-        print("\n".join(describe_depth(summary)))
-    return written
+        print(*describe_depth(summary), sep="\n")
 
 
 def _default_classes(gates: "xr.DataArray") -> list[str]:
@@ -205,25 +168,22 @@ def _default_classes(gates: "xr.DataArray") -> list[str]:
         return find_classes(gates, None)[:_N_DEFAULT_CLASSES]
 
 
-def _echo(gates: "xr.DataArray", queries: Sequence[str], quiet: bool) -> None:
+def _echo(gates: "xr.DataArray", queries: Sequence[str]) -> None:
     """Say what each query was taken for."""
     from se_probe.class_names import echo, label_set
 
-    if quiet or not gates.attrs.get("label_set"):
-        return
-    labels, recorded_names = (
-        label_set(gates.attrs["label_set"]),
-        set(gates["class_name"].values),
-    )
+    labels = label_set(gates.attrs["label_set"])
     for query in queries:
-        if query in recorded_names and query not in {label.name for label in labels}:
-            say(f"{query} -> the images' own class {query}")
-        else:
+        try:
             say(echo(query, labels.find(query)))
+        except ClassNameError:
+            if query not in gates["class_name"].values:
+                raise
+            say(f"{query} -> {query}, which is no class of the network")
 
 
 def _check_choices(figures: str, formats: str) -> list[str]:
-    from se_probe.plots import FORMATS
+    from se_probe.plots import FIGURES, FORMATS
 
     for option, text, known in (
         ("--figures", figures, FIGURES),

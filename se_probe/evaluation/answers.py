@@ -1,13 +1,14 @@
 """What several networks answer to the same images, compared with the first of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, UsageError
@@ -97,12 +98,11 @@ class Answers:
         return self.is_read & (self.class_index >= 0)
 
     def right(self, number: int, k: int = 1) -> npt.NDArray[np.bool_]:
-        """Whether the true class is among a network's first `k`; shape (n_known,).
-
-        NaN is no answer, and so not right.
-        """
+        """Whether the true class is among a network's first `k`; shape (n_known,)."""
         place = self.place[number, self.is_known]
-        return (place >= 0) & (place < k)
+        # NaN is no answer, and so not right.
+        right: npt.NDArray[np.bool_] = (place >= 0) & (place < k)
+        return right
 
     def difference(self, number: int) -> Difference:
         """Network `number` against the original."""
@@ -184,13 +184,7 @@ def ask(
             n_done += len(problems) - start
             if progress is not None:
                 progress(n_done, n_all)
-    return Answers(
-        problems=tuple(problems),
-        class_index=answers.class_index,
-        predicted=answers.predicted,
-        place=answers.place,
-        kl=answers.kl,
-    )
+    return replace(answers, problems=tuple(problems))
 
 
 def readable_rows(batch: ImageBatch, images: LabelledImages) -> npt.NDArray[np.intp]:
@@ -240,4 +234,4 @@ def _places(logits: Tensor, labels: Tensor) -> Tensor:
 def _kl_divergence(original: Tensor, changed: Tensor) -> Tensor:
     """KL(original || changed) of each row, in nats."""
     log_p, log_q = original.log_softmax(dim=1), changed.log_softmax(dim=1)
-    return (log_p.exp() * (log_p - log_q)).sum(dim=1)
+    return functional.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=1)

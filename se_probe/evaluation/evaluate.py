@@ -189,8 +189,8 @@ def _check_alike(*networks: Network) -> None:
     different = [what for what, (one, other) in pairs.items() if one != other]
     if different:
         raise UsageError(
-            "two networks are compared on the same pixels, class by class; these differ "
-            f"in {' and '.join(different)}. Evaluate them one by one"
+            "two networks are compared on the same pixels, class by class; these "
+            f"differ in {' and '.join(different)}. Evaluate them one by one"
         )
 
 

@@ -1,4 +1,4 @@
-"""Two networks on the same images: how sure is the difference of their accuracies?"""
+"""How sure is the difference of two networks' accuracies on the same images."""
 
 from math import sqrt
 from statistics import NormalDist

@@ -8,6 +8,12 @@ matplotlib is changed for good. :func:`save` and :func:`save_table` are the only
 that write.
 """
 
+from se_probe.plots.cost import (
+    block_cost_table,
+    figure_block_costs,
+    figure_freezing_curve,
+    freezing_table,
+)
 from se_probe.plots.depth import figure_depth, plot_depth_summary
 from se_probe.plots.heatmap import figure_heatmaps, plot_gate_heatmap
 from se_probe.plots.labels import gate_limits
@@ -22,18 +28,24 @@ from se_probe.plots.tables import (
     profile_table,
     spread_table,
 )
+from se_probe.plots.write import FIGURES, write_figures
 
 __all__ = [
+    "FIGURES",
     "FORMATS",
+    "block_cost_table",
     "class_styles",
     "default_blocks",
     "default_pair",
     "depth_table",
+    "figure_block_costs",
     "figure_depth",
+    "figure_freezing_curve",
     "figure_heatmaps",
     "figure_profiles",
     "figure_spread",
     "find_classes",
+    "freezing_table",
     "gate_limits",
     "heatmap_table",
     "house_style",
@@ -46,4 +58,5 @@ __all__ = [
     "save",
     "save_table",
     "spread_table",
+    "write_figures",
 ]

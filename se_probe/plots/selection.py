@@ -77,7 +77,7 @@ def default_blocks(facts: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     *earlier, last_stage = stages.values()
     n_kept = min(2, len(last_stage))
-    ends = [blocks[-1] for blocks in earlier][:]
+    ends = [blocks[-1] for blocks in earlier][n_kept - MAX_PANELS :]
     picked = pick_channels(len(last_stage), MAX_PANELS - len(ends))
     return ends + [last_stage[i] for i in picked]
 

@@ -1,32 +1,10 @@
-"""Random crops and flips, drawn for an image and an epoch, not for a place in a batch."""
+"""Random crops and flips of an image in an epoch, wherever in a batch it comes."""
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["crop_and_flip", "draw_shifts_and_flips", "generator_for"]
-
-
-def generator_for(seed: int, epoch: int, what: str) -> torch.Generator:
-    """Random numbers of an epoch, a stream of their own for each purpose.
-
-    Parameters
-    ----------
-    seed, epoch : int
-        At least 0.
-    what : str
-        What they are for.
-
-    Returns
-    -------
-    torch.Generator
-        On the CPU, so that every device draws alike.
-    """
-    entropy = [seed, epoch, *what.encode()]
-    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
-    # torch takes the upper half of the 64 bits as negative seeds.
-    return torch.Generator().manual_seed(int(state) >> 1)
+__all__ = ["crop_and_flip", "draw_shifts_and_flips"]
 
 
 def draw_shifts_and_flips(

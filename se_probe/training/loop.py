@@ -2,34 +2,24 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from timm.optim import create_optimizer_v2
-from timm.scheduler import CosineLRScheduler, StepLRScheduler
-from timm.scheduler.scheduler import Scheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.images import LabelledImages
 from se_probe.record import pinned_numerics
-from se_probe.training.augment import (
-    crop_and_flip,
-    draw_shifts_and_flips,
-    generator_for,
-)
-from se_probe.training.pixels import (
-    HELD_BYTES,
-    LabelledPixels,
-    PixelBatch,
-    label_indices,
-)
+from se_probe.training.augment import crop_and_flip, draw_shifts_and_flips
+from se_probe.training.optimizers import make_optimizer, make_schedule
+from se_probe.training.pixels import HELD_BYTES, LabelledPixels, PixelBatch
+from se_probe.training.randomness import generator_for, own_random_numbers
 from se_probe.training.recipes import Recipe
 from se_probe.training.state import (
     EpochResult,
@@ -37,7 +27,8 @@ from se_probe.training.state import (
     RunFiles,
     check_same_run,
     describe_run,
-    describe_training,
+    is_done,
+    training_metrics,
 )
 
 __all__ = ["train_network"]
@@ -73,8 +64,8 @@ def train_network(
         to stop.
     recipe : Recipe
     out : path, optional
-        Network after the last epoch; beside it are ``<stem>.best<suffix>`` and, until
-        training is done, ``<stem>.resume<suffix>``. None writes nothing.
+        Network after the last epoch; beside it are ``<stem>_best<suffix>`` and, until
+        training is done, ``<stem>_resume<suffix>``. None writes nothing.
     resume : bool, default False
         Go on with the training in `out`, if there is one. Nothing is trained if it is
         done.
@@ -101,7 +92,8 @@ def train_network(
         If there are files of `out` and neither `resume` nor `overwrite` is given, if
         they are of another training, or cannot be read or written.
     UsageError
-        If the network does not have the classes of the images.
+        If the network does not have the classes of the images, or both `resume` and
+        `overwrite` are given.
     ImagesError
         If no image can be read.
     SEProbeError
@@ -110,45 +102,28 @@ def train_network(
     """
     files = None if out is None else RunFiles(Path(out))
     begun = files.begin(resume=resume, overwrite=overwrite) if files else None
-    train_labels = label_indices(train_images, network.class_names)
-    test_labels = label_indices(test_images, network.class_names)
-    threads = threads or (begun["settings"]["threads"] if begun else None)
+    threads = threads or (begun["metrics"]["settings"]["threads"] if begun else None)
     with pinned_numerics(threads) as n_threads, _memory_format(network, recipe):
         settings = describe_run(network, train_images, test_images, recipe, n_threads)
         if begun is not None:
-            check_same_run(begun["settings"], settings, Path(str(out)))
-        test = LabelledPixels(test_images, test_labels, held_bytes)
-        train = LabelledPixels(train_images, train_labels, held_bytes)
-        trainer = _Trainer(network, train, test, recipe)
-        history: History = trainer.go_on(begun) if begun else []
-
-        def keep() -> None:
-            describe_training(
-                network, train_images, len(test.usable), settings, history
-            )
-            if files is not None:
-                files.save(network, trainer.optimizer, settings, history)
-
-        if begun is not None:
-            keep()
-        while not _is_done(history, recipe):
+            check_same_run(begun["metrics"]["settings"], settings, Path(str(out)))
+        trainer = _Trainer(network, train_images, test_images, recipe, held_bytes)
+        history = trainer.go_on(begun) if begun else []
+        if files is not None and begun is not None:
+            files.catch_up(network)
+        while not is_done(history, settings):
             history.append(trainer.run_epoch(len(history), progress))
-            keep()
+            trainer.describe(settings, history)
+            if files is not None:
+                files.save(network, trainer.optimizer)
             if on_epoch is not None:
                 on_epoch(history[-1])
-        if files is not None:
-            files.finish()
-    digest = weights_sha256(network.model)
-    network.provenance = replace(network.provenance, sha256=digest)
+    if files is None:
+        weights = weights_sha256(network.model)
+        network.provenance = replace(network.provenance, sha256=weights)
+    else:
+        files.finish(network)
     return history
-
-
-def _is_done(history: History, recipe: Recipe) -> bool:
-    if not history:
-        return False
-    last = history[-1]
-    has_reached = recipe.stop_at and last["test_accuracy"] >= recipe.stop_at
-    return bool(has_reached) or last["epoch"] >= recipe.epochs
 
 
 @contextmanager
@@ -157,7 +132,7 @@ def _memory_format(network: Network, recipe: Recipe) -> Iterator[None]:
     # As `build_network` and `load_network` leave it.
     usual = torch.channels_last
     wanted = usual if recipe.channels_last else torch.contiguous_format
-    network.model.to(memory_format=wanted)  # type: ignore[call-overload]
+    network.model.to(memory_format=wanted)
     try:
         yield
     finally:
@@ -170,31 +145,47 @@ class _Trainer:
     Parameters
     ----------
     network : Network
-    train, test : LabelledPixels
+    train_images, test_images : LabelledImages
     recipe : Recipe
+    held_bytes : int
     """
 
     def __init__(
         self,
         network: Network,
-        train: LabelledPixels,
-        test: LabelledPixels,
+        train_images: LabelledImages,
+        test_images: LabelledImages,
         recipe: Recipe,
+        held_bytes: int,
     ) -> None:
-        self.network, self.model = network, network.model
-        self.train, self.test, self.recipe = train, test, recipe
+        self.network, self.model, self.recipe = network, network.model, recipe
         self.device = next(self.model.parameters()).device
-        self.optimizer = _optimizer(self.model, recipe)
-        self.n_steps = -(-len(train.usable) // recipe.batch_size)
-        self.schedule = _schedule(self.optimizer, recipe, self.n_steps)
+        # The smaller first: what is wrong with the classes shows sooner.
+        self.test = LabelledPixels(test_images, network.class_names, held_bytes)
+        self.train = LabelledPixels(train_images, network.class_names, held_bytes)
+        self.optimizer = make_optimizer(self.model, recipe)
+        self.n_steps = -(-len(self.train.usable) // recipe.batch_size)
+        self.schedule = make_schedule(self.optimizer, recipe, self.n_steps)
 
     def go_on(self, begun: dict[str, Any]) -> History:
         """Take over the weights, the optimizer and the history of a run."""
         self.model.load_state_dict(begun["weights"])
         if "optimizer" in begun:
             self.optimizer.load_state_dict(begun["optimizer"])
-        history: History = begun["history"]
+        history: History = list(begun["metrics"]["history"])
+        self.describe(begun["metrics"]["settings"], history)
         return history
+
+    def describe(self, settings: Mapping[str, Any], history: History) -> None:
+        """Tell in the network's provenance how it was trained, and how good it is."""
+        self.network.provenance = replace(
+            self.network.provenance,
+            checkpoint="",
+            sha256="",
+            data=self.train.images.source,
+            seed=self.recipe.seed,
+            metrics=training_metrics(settings, history, len(self.test.usable)),
+        )
 
     def run_epoch(self, epoch: int, progress: Progress | None) -> EpochResult:
         """Train for one epoch, from 0, and look at the held-out images."""
@@ -220,7 +211,7 @@ class _Trainer:
         order = order[torch.randperm(len(order), generator=shuffler)]
         augment = self._augmentation(epoch)
         self.model.train()
-        with _own_random_numbers(recipe, epoch, self.device):
+        with own_random_numbers(recipe.seed, epoch, self.device):
             for step, batch in enumerate(self.train.batches(order, recipe.batch_size)):
                 # Batch norm cannot train on a single image, so one that is left over
                 # sits this epoch out.
@@ -306,49 +297,6 @@ class _Meter:
         return self.loss / self.n_images, self.n_correct / self.n_images
 
 
-def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    # timm's "sgd" is Nesterov's, which needs momentum; its "momentum" is not.
-    name = recipe.optimizer
-    if name == "sgd" and not recipe.momentum:
-        name = "momentum"
-    optimizer: torch.optim.Optimizer = create_optimizer_v2(
-        model,
-        name,
-        lr=recipe.lr,
-        weight_decay=recipe.weight_decay,
-        momentum=recipe.momentum,
-    )
-    return optimizer
-
-
-def _schedule(
-    optimizer: torch.optim.Optimizer, recipe: Recipe, n_steps: int
-) -> Scheduler:
-    """Learning rate as a function of the step alone, so that it has no state."""
-    n_warmup = recipe.warmup_epochs * n_steps
-    n_after = (recipe.epochs - recipe.warmup_epochs) * n_steps
-    warmup = {
-        "warmup_t": n_warmup,
-        "warmup_lr_init": recipe.lr / max(n_warmup, 1),
-        "warmup_prefix": True,
-        "t_in_epochs": False,
-    }
-    if recipe.schedule == "cosine":
-        return CosineLRScheduler(optimizer, t_initial=n_after, **warmup)
-    return StepLRScheduler(optimizer, decay_t=n_after, decay_rate=1.0, **warmup)
-
-
-@contextmanager
-def _own_random_numbers(
-    recipe: Recipe, epoch: int, device: torch.device
-) -> Iterator[None]:
-    """torch's global random numbers (dropout's) as a function of seed and epoch."""
-    gpus = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=gpus):
-        torch.manual_seed(generator_for(recipe.seed, epoch, "dropout").initial_seed())
-        yield
-
-
 def _autocast(
     device: torch.device, recipe: Recipe
 ) -> AbstractContextManager[Any, bool | None]:
@@ -360,6 +308,6 @@ def _autocast(
 def _diverged(epoch: int, recipe: Recipe) -> SEProbeError:
     kept = f"the weights saved are of epoch {epoch}" if epoch else "nothing was saved"
     return SEProbeError(
-        f"the loss is no longer a number in epoch {epoch + 1} of {recipe.epochs}; {kept}."
-        f" Lower the learning rate ({recipe.lr:g} now), or add warm-up epochs"
+        f"the loss is no longer a number in epoch {epoch + 1} of {recipe.epochs}; "
+        f"{kept}. Lower the learning rate ({recipe.lr:g} now), or add warm-up epochs"
     )

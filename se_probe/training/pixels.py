@@ -11,7 +11,7 @@ from se_probe.class_names import LabelSet
 from se_probe.errors import ClassNameError, ImagesError, UsageError
 from se_probe.images import LabelledImages
 
-__all__ = ["HELD_BYTES", "LabelledPixels", "PixelBatch", "label_indices"]
+__all__ = ["HELD_BYTES", "LabelledPixels", "PixelBatch"]
 
 # Pixels up to this size (CIFAR's 50,000 images are 0.6 GB) are decoded once and held;
 # larger sets are read again in every epoch.
@@ -43,8 +43,8 @@ class LabelledPixels:
     ----------
     images : LabelledImages
         Its workers read what is not held.
-    labels : Tensor, shape (n_images,), int64
-        From :func:`label_indices`.
+    class_names : LabelSet
+        The network's.
     held_bytes : int, default 2**30
         Hold the pixels in memory if they take no more than this as float32. The
         numbers are the same either way.
@@ -52,14 +52,19 @@ class LabelledPixels:
     Raises
     ------
     ImagesError
-        If none of the images can be read, as far as they are held.
+        If there are no images, or none of them can be read, as far as they are held.
+    UsageError
+        If the network has no output for a class of the images.
     """
 
     def __init__(
-        self, images: LabelledImages, labels: Tensor, held_bytes: int = HELD_BYTES
+        self,
+        images: LabelledImages,
+        class_names: LabelSet,
+        held_bytes: int = HELD_BYTES,
     ) -> None:
         self.images = images
-        self.labels = labels
+        self.labels = _label_indices(images, class_names)
         self.usable = torch.arange(len(images))
         shape = (len(images), *images.preprocessing.input_size)
         n_bytes = 4 * torch.Size(shape).numel()
@@ -82,7 +87,7 @@ class LabelledPixels:
         PixelBatch
         """
         if self._held is not None:
-            for indices in order.split(batch_size):
+            for indices in torch.split(order, batch_size):
                 yield PixelBatch(indices, self._held[indices], self.labels[indices])
             return
         pictures = self.images.pictures.chosen(order.tolist())
@@ -112,8 +117,8 @@ class LabelledPixels:
             )
         if problems:
             warnings.warn(
-                f"{len(problems)} of {len(self)} images cannot be read and are left out "
-                f"(first: {problems[0]})",
+                f"{len(problems)} of {len(self)} images cannot be read and are left "
+                f"out (first: {problems[0]})",
                 stacklevel=2,
             )
 
@@ -123,25 +128,8 @@ def _readable(problems: list[str | None] | tuple[str | None, ...]) -> Tensor:
     return torch.tensor(rows, dtype=torch.int64)
 
 
-def label_indices(images: LabelledImages, labels: LabelSet) -> Tensor:
-    """Class of each image as an index of the network's label set.
-
-    Parameters
-    ----------
-    images : LabelledImages
-    labels : LabelSet
-
-    Returns
-    -------
-    Tensor, shape (n_images,), int64
-
-    Raises
-    ------
-    ImagesError
-        If there are no images.
-    UsageError
-        If the network has no output for a class of the images.
-    """
+def _label_indices(images: LabelledImages, labels: LabelSet) -> Tensor:
+    """Class of each image as an index of the network's label set."""
     if not len(images):
         raise ImagesError("there are no images to train on; add some to the folder")
     names = sorted(set(images.class_names))

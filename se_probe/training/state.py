@@ -10,13 +10,27 @@ from typing import Any, TypedDict
 
 import torch
 
-from se_probe.checkpoints import Network, load_network, save_network, write_whole
-from se_probe.errors import CheckpointError
+from se_probe.checkpoints import (
+    Network,
+    file_sha256,
+    load_network,
+    save_network,
+    write_whole,
+)
+from se_probe.errors import CheckpointError, UsageError
 from se_probe.images import LabelledImages
 from se_probe.stats import wilson_interval
 from se_probe.training.recipes import Recipe
 
-__all__ = ["EpochResult", "History", "RunFiles", "describe_run", "describe_training"]
+__all__ = [
+    "EpochResult",
+    "History",
+    "RunFiles",
+    "check_same_run",
+    "describe_run",
+    "is_done",
+    "training_metrics",
+]
 
 
 class EpochResult(TypedDict):
@@ -75,46 +89,56 @@ def _images(images: LabelledImages) -> dict[str, Any]:
     return {key: value for key, value in images.source.items() if key != "path"}
 
 
-def describe_training(
-    network: Network,
-    train_images: LabelledImages,
-    n_test_images: int,
-    settings: Mapping[str, Any],
-    history: History,
-) -> None:
-    """Write into a network's provenance what it was trained on, and how well it does.
+def training_metrics(
+    settings: Mapping[str, Any], history: History, n_test_images: int
+) -> dict[str, Any]:
+    """What a trained network's provenance says of its training, in plain JSON types.
 
     Parameters
     ----------
-    network : Network
-        Changed in place: `provenance.data`, `.seed` and `.metrics`, which holds
-        `accuracy` (of the held-out images after the last epoch), its 95 % Wilson
-        `interval`, `n_correct`, `n_images`, `epoch`, `history` and `settings`.
-    train_images : LabelledImages
-    n_test_images : int
-        Those that could be read.
     settings : mapping
         From :func:`describe_run`.
     history : History
+    n_test_images : int
+        Those that could be read.
+
+    Returns
+    -------
+    dict
+        `accuracy` of the held-out images after the last epoch, its 95 % Wilson
+        `interval`, `n_correct`, `n_images`, `epoch`, `history` and `settings`.
     """
-    accuracy = history[-1]["test_accuracy"]
-    n_correct = round(accuracy * n_test_images)
-    network.provenance = replace(
-        network.provenance,
-        checkpoint="",
-        sha256="",
-        data=train_images.source,
-        seed=settings["seed"],
-        metrics={
-            "accuracy": accuracy,
-            "interval": list(wilson_interval(n_correct, n_test_images)),
-            "n_correct": n_correct,
-            "n_images": n_test_images,
-            "epoch": history[-1]["epoch"],
-            "history": [dict(result) for result in history],
-            "settings": dict(settings),
-        },
-    )
+    last = history[-1]
+    n_correct = round(last["test_accuracy"] * n_test_images)
+    return {
+        "accuracy": last["test_accuracy"],
+        "interval": list(wilson_interval(n_correct, n_test_images)),
+        "n_correct": n_correct,
+        "n_images": n_test_images,
+        "epoch": last["epoch"],
+        "history": [dict(result) for result in history],
+        "settings": dict(settings),
+    }
+
+
+def is_done(history: History, settings: Mapping[str, Any]) -> bool:
+    """Whether a run has all its epochs, or the accuracy that it may stop at.
+
+    Parameters
+    ----------
+    history : History
+    settings : mapping
+        From :func:`describe_run`.
+
+    Returns
+    -------
+    bool
+    """
+    if not history:
+        return False
+    last, goal = history[-1], settings["stop at"]
+    has_reached_goal = goal is not None and last["test_accuracy"] >= goal
+    return has_reached_goal or last["epoch"] >= int(settings["epochs"])
 
 
 @dataclass(frozen=True)
@@ -132,12 +156,12 @@ class RunFiles:
     @property
     def best(self) -> Path:
         """Network after the epoch with the highest held-out accuracy."""
-        return self.last.with_name(f"{self.last.stem}.best{self.last.suffix}")
+        return self.last.with_name(f"{self.last.stem}_best{self.last.suffix}")
 
     @property
     def state(self) -> Path:
         """Weights, optimizer and history to go on with; gone when training is done."""
-        return self.last.with_name(f"{self.last.stem}.resume{self.last.suffix}")
+        return self.last.with_name(f"{self.last.stem}_resume{self.last.suffix}")
 
     def begin(self, *, resume: bool, overwrite: bool) -> dict[str, Any] | None:
         """State of the run to go on with.
@@ -149,14 +173,21 @@ class RunFiles:
         Returns
         -------
         dict or None
-            `settings`, `history`, `weights` and, of an unfinished run, `optimizer`;
-            None where there is nothing to go on with.
+            `metrics`, `weights` and, of an unfinished run, `optimizer`; None where
+            there is nothing to go on with.
 
         Raises
         ------
         CheckpointError
             If the files are there and neither was asked for, or cannot be read.
+        UsageError
+            If both were asked for.
         """
+        if resume and overwrite:
+            raise UsageError(
+                "--resume goes on with a training and --force begins anew: give one "
+                "of them"
+            )
         if resume and self.state.exists():
             return _read_state(self.state)
         if resume and self.last.exists():
@@ -169,43 +200,56 @@ class RunFiles:
             )
         return None
 
-    def clear(self) -> None:
-        """Remove the files of an older run, so that no epochs of two runs mix."""
-        for path in (self.state, self.last, self.best):
-            path.unlink(missing_ok=True)
-
-    def save(
-        self,
-        network: Network,
-        optimizer: torch.optim.Optimizer,
-        settings: Mapping[str, Any],
-        history: History,
-    ) -> None:
+    def save(self, network: Network, optimizer: torch.optim.Optimizer) -> None:
         """Write all files after an epoch.
 
         Parameters
         ----------
         network : Network
+            With :func:`training_metrics` in its provenance.
         optimizer : torch.optim.Optimizer
-        settings : mapping
-        history : History
         """
         content = {
-            "settings": dict(settings),
-            "history": history,
+            "metrics": network.provenance.metrics,
             "weights": network.model.state_dict(),
             "optimizer": optimizer.state_dict(),
         }
-        # The state comes first, and alone decides where a killed run goes on: whatever
-        # was not written after it is written again then.
+        # The state comes first, and alone decides where a killed run goes on.
         write_whole(self.state, lambda part: torch.save(content, part))
-        save_network(network, self.last, overwrite=True)
-        if _is_best(history):
-            save_network(network, self.best, overwrite=True)
+        self._save_networks(network)
 
-    def finish(self) -> None:
-        """Remove the state, which a finished run needs no more."""
+    def catch_up(self, network: Network) -> None:
+        """Write the networks of a run that is resumed.
+
+        It may have been killed right after it wrote its state.
+
+        Parameters
+        ----------
+        network : Network
+            As it is in the state.
+        """
+        if self.state.exists():
+            self._save_networks(network)
+
+    def finish(self, network: Network) -> None:
+        """Remove the state, which a finished run needs no more.
+
+        Parameters
+        ----------
+        network : Network
+            Its provenance then names the file, as if it were loaded from it.
+        """
         self.state.unlink(missing_ok=True)
+        network.provenance = replace(
+            network.provenance,
+            checkpoint=self.last.name,
+            sha256=file_sha256(self.last),
+        )
+
+    def _save_networks(self, network: Network) -> None:
+        save_network(network, self.last, overwrite=True)
+        if _is_best(network.provenance.metrics["history"]):
+            save_network(network, self.best, overwrite=True)
 
 
 def _is_best(history: History) -> bool:
@@ -217,7 +261,7 @@ def _is_best(history: History) -> bool:
 def _read_state(path: Path) -> dict[str, Any]:
     with suppress(OSError, RuntimeError, EOFError, KeyError, UnpicklingError):
         content = torch.load(path, map_location="cpu", weights_only=True)
-        if isinstance(content, dict) and {"settings", "optimizer"} <= content.keys():
+        if isinstance(content, dict) and {"metrics", "optimizer"} <= content.keys():
             return content
     raise CheckpointError(
         f"{path} cannot be read, so the training cannot go on; begin anew with --force"
@@ -226,14 +270,14 @@ def _read_state(path: Path) -> dict[str, Any]:
 
 def _read_finished(path: Path) -> dict[str, Any]:
     network = load_network(path)
-    metrics = network.provenance.metrics
-    if not {"settings", "history"} <= metrics.keys():
+    metrics = dict(network.provenance.metrics)
+    is_trained_here = {"settings", "history"} <= metrics.keys()
+    if not is_trained_here or not is_done(metrics["history"], metrics["settings"]):
         raise CheckpointError(
-            f"{path} does not say how it was trained, so it cannot be resumed; choose "
-            "another name, or begin anew with --force"
+            f"{path} is not a finished training, and what is needed to go on with it "
+            "is not beside it; choose another name, or begin anew with --force"
         )
-    weights = network.model.state_dict()
-    return {k: metrics[k] for k in ("settings", "history")} | {"weights": weights}
+    return {"metrics": metrics, "weights": network.model.state_dict()}
 
 
 def check_same_run(
@@ -260,9 +304,9 @@ def check_same_run(
     ]
     if different:
         raise CheckpointError(
-            f"the training in {path} was begun with another {'; another '.join(different)}"
-            ". Give the settings it was begun with, another name, or --force to begin "
-            "anew"
+            f"the training in {path} was begun with another "
+            f"{'; another '.join(different)}. Give the settings it was begun with, "
+            "another name, or --force to begin anew"
         )
 
 

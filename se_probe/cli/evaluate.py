@@ -1,0 +1,159 @@
+"""``se-probe evaluate``: accuracy, size, work and latency of one network or of two."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from se_probe.cli import options
+from se_probe.cli.console import print_json, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from se_probe.evaluation import Accuracy, Difference, Evaluation, NetworkFigures
+
+__all__ = ["evaluate"]
+
+_N_SHOWN = 5
+
+
+def evaluate(
+    ckpt: options.Checkpoint = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="The original, to compare with."),
+    ] = None,
+    arch: options.Arch = None,
+    against_arch: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Architecture of --against."),
+    ] = None,
+    data: options.Data = None,
+    data_root: options.DataRoot = None,
+    per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="At most so many images of each class, evenly chosen."
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = 0,
+    threads: options.Threads = None,
+    seed: options.Seed = 0,
+    trust_pickle: options.TrustPickle = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Measure accuracy, size, work and latency; with --against, what has changed.
+
+    Two networks see the same images and are timed by turns.
+    """
+    from se_probe import evaluation
+    from se_probe.cli.sources import images_for, network_from
+
+    loading: Any = {"device": device, "trust_pickle": trust_pickle, "quiet": quiet}
+    network = network_from(ckpt, arch, **loading)
+    original = network_from(against, against_arch, **loading) if against else None
+    images = images_for(
+        network,
+        data,
+        data_root=data_root,
+        batch_size=batch_size,
+        workers=workers,
+        per_class=per_class,
+        seed=seed,
+    )
+    with progress_bar("evaluating", quiet=quiet) as progress:
+        result = evaluation.evaluate(
+            network, images, against=original, threads=threads, progress=progress
+        )
+    sizes = [_file_bytes(path) for path in (ckpt, against)]
+    if json:
+        print_json(_facts(result, sizes))
+    else:
+        _print(result, sizes)
+
+
+def _file_bytes(ckpt: str | None) -> int | None:
+    return Path(ckpt).stat().st_size if ckpt and Path(ckpt).is_file() else None
+
+
+def _facts(result: "Evaluation", sizes: list[int | None]) -> dict[str, Any]:
+    facts = result.facts()
+    for key, size in zip(("network", "against"), sizes, strict=True):
+        if facts[key] is not None:
+            facts[key]["file_bytes"] = size
+    return facts
+
+
+def _print(result: "Evaluation", sizes: list[int | None]) -> None:
+    both = [each for each in (result.network, result.against) if each is not None]
+    columns = [
+        _column(figures, size, result.batch_size)
+        for figures, size in zip(both, sizes, strict=False)
+    ]
+    print_table(
+        f"On {result.n_images:,} images",
+        ["", "network", "against"][: 1 + len(both)],
+        [[name, *(column[name] for column in columns)] for name in columns[0]],
+    )
+    if result.difference is not None:
+        _print_difference(result.difference)
+    if result.n_unknown_class:
+        print(
+            f"{result.n_unknown_class:,} images are of classes that the network does "
+            "not know; they have no part in accuracies"
+        )
+    if result.skipped:
+        n_more = len(result.skipped) - _N_SHOWN
+        more = f"; and {n_more} more" if n_more > 0 else ""
+        print(f"skipped: {'; '.join(result.skipped[:_N_SHOWN])}{more}")
+
+
+def _column(
+    figures: "NetworkFigures", size: int | None, batch_size: int
+) -> dict[str, str]:
+    return {
+        "checkpoint": figures.checkpoint or "-",
+        "architecture": figures.architecture,
+        "top-1 accuracy (95 % interval)": _accuracy(figures.top1),
+        "top-5 accuracy": _accuracy(figures.top5),
+        "images that gave NaN": f"{figures.n_nan:,}",
+        "parameters": f"{figures.parameters:,}",
+        "multiply-adds": f"{figures.macs:,}",
+        "file size (bytes)": "-" if size is None else f"{size:,}",
+        "weights in memory (bytes)": f"{figures.weight_bytes:,}",
+        "latency, 1 image (ms)": _milliseconds(figures.latency_ms),
+        f"latency, {batch_size} images (ms)": _milliseconds(figures.batch_latency_ms),
+    }
+
+
+def _accuracy(accuracy: "Accuracy | None") -> str:
+    if accuracy is None:
+        return "-"
+    share, low, high = (100 * x for x in (accuracy.share, accuracy.low, accuracy.high))
+    return f"{share:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _milliseconds(latency: float | None) -> str:
+    return "-" if latency is None else f"{latency:.3g}"
+
+
+def _print_difference(change: "Difference") -> None:
+    if change.top1_change is not None:
+        low, high = change.top1_change_low, change.top1_change_high
+        print(
+            f"top-1 accuracy changes by {100 * change.top1_change:+.1f} points "
+            f"(95 % interval {_points(low)} to {_points(high)}; exact McNemar p "
+            f"{change.mcnemar_p:.3g}): {change.n_gained} gained and {change.n_lost} "
+            f"lost of {change.n_known:,} images"
+        )
+    if change.kl is not None:
+        print(
+            f"the same prediction for {100 * (change.agreement or 0):.1f} % of "
+            f"{change.n_compared:,} images; mean KL divergence {change.kl:.3g} nats"
+        )
+
+
+def _points(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:+.1f}"

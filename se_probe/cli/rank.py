@@ -1,0 +1,267 @@
+"""``se-probe rank``: blocks in the order in which the network could spare them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from se_probe.cli import options
+from se_probe.cli.console import print_json, print_table, progress_bar, say
+from se_probe.errors import UsageError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from se_probe.checkpoints import Network
+    from se_probe.images import LabelledImages
+
+__all__ = ["rank"]
+
+_COLUMNS = {
+    "rank": "rank",
+    "block": "block",
+    "input_dependence": "input dependence",
+    "between": "between classes",
+    "accuracy": "separability",
+    "closed": "at 0",
+    "open": "at 1",
+    "parameters": "parameters",
+    "macs": "multiply-adds",
+}
+_MEASURES = ("kl", "agreement", "top1_change", "top1_change_low", "top1_change_high")
+
+
+def rank(
+    record: Annotated[Path, typer.Argument(metavar="RUN.zarr", help="A gate record.")],
+    by: Annotated[
+        Literal["input_dependence", "between", "separability", "open", "closed"],
+        typer.Option(help="Criterion, known from the record alone."),
+    ] = "input_dependence",
+    ckpt: options.Checkpoint = None,
+    arch: options.Arch = None,
+    data: options.Data = None,
+    data_root: options.DataRoot = None,
+    per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="At most so many images of each class, evenly chosen."
+        ),
+    ] = None,
+    device: options.Device = "auto",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = 0,
+    threads: options.Threads = None,
+    seed: options.Seed = 0,
+    trust_pickle: options.TrustPickle = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where tables and figures go.")
+    ] = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Rank SE blocks by how well the network could do without their gates.
+
+    From the record alone; with --ckpt and --data it is measured too, for each block
+    frozen at its mean gates and for each replaced by the identity. Images that are in
+    the record as well are parted: one half gives the means, the other judges. With
+    --out the curve of sparing 1, 2, ... all blocks is measured and drawn as well.
+    """
+    from se_probe.gates import open_gates
+    from se_probe.stats import block_summary, rank_blocks
+
+    if data is not None and ckpt is None:
+        raise UsageError("to measure on --data, give the record's network with --ckpt")
+    gates = open_gates(record)
+    ranking = rank_blocks(block_summary(gates), by)
+    measured = curve = None
+    if ckpt is not None:
+        from se_probe.cli.sources import images_for, network_from
+
+        network = network_from(
+            ckpt, arch, device=device, trust_pickle=trust_pickle, quiet=quiet
+        )
+        images = images_for(
+            network,
+            data,
+            data_root=data_root,
+            batch_size=batch_size,
+            workers=workers,
+            per_class=per_class,
+            seed=seed,
+        )
+        curve_seed = None if out is None else seed
+        measured, curve = _measure(
+            network, images, gates, ranking, curve_seed, threads, quiet
+        )
+    if json:
+        print_json(_facts(ranking, measured, curve) | {"record": str(record)})
+    else:
+        _print(ranking, measured)
+    if out is not None:
+        _write(out, ranking, measured, curve, quiet)
+
+
+def _measure(
+    network: "Network",
+    images: "LabelledImages",
+    gates: "xr.DataArray",
+    ranking: "xr.Dataset",
+    curve_seed: int | None,
+    threads: int | None,
+    quiet: bool,
+) -> tuple["xr.Dataset", "xr.Dataset | None"]:
+    """Costs of the blocks, one by one, and with a seed of more and more of them."""
+    from se_probe.blocks import find_se_blocks
+    from se_probe.evaluation import freezing_curve, keep_apart, measure_blocks
+
+    calibration, judging = keep_apart(gates, images)
+    blocks = find_se_blocks(network.model, judging.batch(0))
+    if not quiet:
+        say(
+            f"constants from {calibration.sizes['image']:,} recorded images, judged on "
+            f"{len(judging):,} others"
+        )
+    with progress_bar("measuring", quiet=quiet) as progress:
+        measured = measure_blocks(
+            network, judging, calibration, blocks, threads=threads, progress=progress
+        )
+    if curve_seed is None:
+        return measured, None
+    by_name = {block.name: block for block in blocks}
+    with progress_bar("curve", quiet=quiet) as progress:
+        curve = freezing_curve(
+            network,
+            judging,
+            calibration,
+            [by_name[name] for name in ranking["block"].values],
+            seed=curve_seed,
+            threads=threads,
+            progress=progress,
+        )
+    return measured, curve
+
+
+def _facts(
+    ranking: "xr.Dataset", measured: "xr.Dataset | None", curve: "xr.Dataset | None"
+) -> dict[str, Any]:
+    """All of it in plain JSON types; None where a number is not known."""
+    from se_probe.plots import freezing_table
+
+    facts: dict[str, Any] = {
+        "ranked_by": ranking.attrs["ranked_by"],
+        "blocks": _records(ranking.to_dataframe().reset_index()),
+    }
+    if measured is not None:
+        for fact in facts["blocks"]:
+            one = measured.sel(block=fact["block"])
+            fact["milliseconds"] = _plain(one["milliseconds"].item())
+            for name in measured["treatment"].values:
+                each = one.sel(treatment=name)
+                fact[str(name)] = {key: _plain(each[key].item()) for key in _MEASURES}
+        facts["measured"] = dict(measured.attrs)
+        facts["agreement"] = _agreement(ranking, measured)
+    if curve is not None:
+        facts["curve"] = _records(freezing_table(curve))
+    return facts
+
+
+def _records(table: Any) -> list[dict[str, Any]]:
+    return [
+        {key: _plain(value) for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value
+
+
+def _agreement(
+    ranking: "xr.Dataset", measured: "xr.Dataset"
+) -> dict[str, dict[str, Any]]:
+    """How each criterion orders the blocks, against the measured KL."""
+    from se_probe.stats import CRITERIA, block_scores, rank_agreement
+
+    agreement: dict[str, dict[str, Any]] = {}
+    for by in CRITERIA:
+        scores = block_scores(ranking, by)
+        found = {
+            str(name): rank_agreement(scores, measured["kl"].sel(treatment=name))
+            for name in measured["treatment"].values
+        }
+        agreement[by] = {name: _plain(each.correlation) for name, each in found.items()}
+        agreement[by]["n_blocks"] = found["frozen"].n
+    return agreement
+
+
+def _print(ranking: "xr.Dataset", measured: "xr.Dataset | None") -> None:
+    facts = _facts(ranking, measured, None)
+    blocks = facts["blocks"]
+    shown = [key for key in _COLUMNS if key in blocks[0]]
+    print_table(
+        f"SE blocks by {facts['ranked_by']}, from the one that can be spared first",
+        [_COLUMNS[key] for key in shown],
+        [[block[key] for key in shown] for block in blocks],
+    )
+    if measured is None:
+        return
+    change = "top-1 change (points)"
+    print_table(
+        f"Measured on {measured.attrs['n_images']:,} images",
+        ["block", "KL frozen", change, "KL identity", change, "ms per batch"],
+        [
+            [
+                block["block"],
+                *_costs(block["frozen"]),
+                *_costs(block["identity"]),
+                block["milliseconds"],
+            ]
+            for block in blocks
+        ],
+    )
+    print_table(
+        "Rank correlation of each criterion with the measured KL",
+        ["criterion", "frozen", "identity", "blocks"],
+        [[by, *each.values()] for by, each in facts["agreement"].items()],
+    )
+
+
+def _costs(treatment: dict[str, Any]) -> list[Any]:
+    change, low, high = (
+        treatment[f"top1_change{end}"] for end in ("", "_low", "_high")
+    )
+    if change is None:
+        return [treatment["kl"], "-"]
+    points = f"{100 * change:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return [treatment["kl"], points]
+
+
+def _write(
+    out: Path,
+    ranking: "xr.Dataset",
+    measured: "xr.Dataset | None",
+    curve: "xr.Dataset | None",
+    quiet: bool,
+) -> None:
+    """Tables, and figures where there was something measured."""
+    from se_probe import plots
+
+    tables = {"ranking": plots.depth_table(ranking)}
+    figures = {}
+    if measured is not None:
+        tables["block_costs"] = plots.block_cost_table(measured)
+        figures["block_costs"] = plots.figure_block_costs(measured)
+    if curve is not None:
+        tables["freezing_curve"] = plots.freezing_table(curve)
+        figures["freezing_curve"] = plots.figure_freezing_curve(curve)
+    written = [
+        plots.save(figure, out / f"{name}.{suffix}")
+        for name, figure in figures.items()
+        for suffix in ("png", "pdf")
+    ]
+    written += [
+        plots.save_table(table, out / f"{name}.csv") for name, table in tables.items()
+    ]
+    if not quiet:
+        for path in written:
+            say(f"wrote {path}")

@@ -1,0 +1,116 @@
+"""Images and records that belong together, and images that must be kept apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from se_probe.blocks import FoundBlock, unwrap
+from se_probe.checkpoints import Network, weights_sha256
+from se_probe.errors import GateRecordError, ImagesError, UsageError
+from se_probe.gates import block_facts, recorded
+from se_probe.images import LabelledImages
+
+__all__ = ["check_apart", "check_record_of", "keep_apart"]
+
+
+def check_record_of(
+    network: Network, record: xr.DataArray, blocks: Sequence[FoundBlock]
+) -> None:
+    """Check that a gate record is one of this network.
+
+    Parameters
+    ----------
+    network : Network
+    record : xr.DataArray, dims (image, channel)
+    blocks : sequence of FoundBlock
+        Those needed; the record may hold more.
+
+    Raises
+    ------
+    GateRecordError
+        If it was made with other weights, or lacks one of the blocks.
+    """
+    model, of_record = unwrap(network.model), record.attrs.get("sha256")
+    is_own = of_record in {None, network.provenance.sha256}
+    if not is_own and of_record != weights_sha256(model):
+        raise GateRecordError(
+            f"the gate record was made with other weights than these: those of "
+            f"{record.attrs.get('checkpoint') or 'no file'}, sha256 "
+            f"{of_record[:12]}... Record this network, or give the record's checkpoint"
+        )
+    facts = {fact["name"]: fact for fact in block_facts(record)}
+    for block in blocks:
+        fact = facts.get(block.name, {})
+        # Names follow the size of the images in networks that are not ResNet-shaped.
+        is_same = fact.get("path", block.path) == block.path
+        if not is_same or fact.get("channels") != block.channels:
+            raise GateRecordError(
+                f"expected {block.channels} gates of {block.name} ({block.path}) in "
+                f"the record, got {_described(fact)}. Record this network"
+            )
+
+
+def check_apart(record: xr.DataArray, images: LabelledImages) -> None:
+    """Check that no image to be judged on was calibrated on.
+
+    Raises
+    ------
+    UsageError
+        If the recorded images and `images` share one.
+    """
+    shared = _recorded_ids(record).intersection(images.image_ids)
+    if shared:
+        raise UsageError(
+            f"{len(shared)} of the {len(images)} images to judge on are in the gate "
+            f"record too (such as {min(shared)}), and constants look better on images "
+            "that they come from. Give other images, or part them with keep_apart()"
+        )
+
+
+def keep_apart(
+    record: xr.DataArray, images: LabelledImages
+) -> tuple[xr.DataArray, LabelledImages]:
+    """Record to calibrate on and images to judge on that have no image in common.
+
+    Of the images that are in both, every second one stays in the record, in the order
+    of the record; so each class is parted evenly where it lies together.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+    images : LabelledImages
+
+    Returns
+    -------
+    record : xr.DataArray, dims (image, channel)
+    images : LabelledImages
+
+    Raises
+    ------
+    ImagesError
+        If either is left without images.
+    """
+    shared = _recorded_ids(record).intersection(images.image_ids)
+    ids = record["image_id"].values
+    in_order = [image_id for image_id in ids if image_id in shared]
+    calibrating, judging = set(in_order[::2]), set(in_order[1::2])
+    kept = [i for i, name in enumerate(images.image_ids) if name not in calibrating]
+    part = record.isel(image=[image_id not in judging for image_id in ids])
+    if not kept or not recorded(part).any():
+        raise ImagesError(
+            f"{len(shared)} images cannot be parted into some to calibrate on and some "
+            "to judge on; record or give more of them"
+        )
+    return part, replace(images, pictures=images.pictures.chosen(kept))
+
+
+def _described(fact: Mapping[str, Any]) -> str:
+    where = f" of {fact['path']}" if "path" in fact else ""
+    return f"{fact['channels']}{where}" if fact else "none"
+
+
+def _recorded_ids(record: xr.DataArray) -> set[str]:
+    return set(np.asarray(record["image_id"].values)[recorded(record)])

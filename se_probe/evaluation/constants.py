@@ -1,0 +1,222 @@
+"""Constants to freeze gates at: three ways to choose them.
+
+The plain mean needs a gate record only. The least-squares constant weighs each image by
+the energy of the channel it scales, and so minimises the error of the scaled map. Both
+look at each block by itself; choosing block by block, front to back, takes into account
+that a block sees other maps once the blocks before it are frozen.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import xarray as xr
+from torch import Tensor
+
+from se_probe.blocks import FoundBlock, unwrap
+from se_probe.blocks.freeze import frozen_gates, watch_gates
+from se_probe.checkpoints import Network
+from se_probe.errors import GateRecordError, ImagesError
+from se_probe.evaluation.answers import readable_rows
+from se_probe.gates import block_channels, block_names, recorded, row_batches
+from se_probe.images import LabelledImages
+from se_probe.models.counting import evaluating
+from se_probe.record import pinned_numerics
+
+__all__ = ["least_squares_constants", "mean_constants", "sequential_constants"]
+
+Progress = Callable[[int, int], None]
+
+
+def mean_constants(record: xr.DataArray) -> dict[str, Tensor]:
+    """Mean gate of each channel over the recorded images.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+
+    Returns
+    -------
+    dict of str to Tensor, each of shape (channels,), float64
+        By block name, in network order.
+
+    Raises
+    ------
+    GateRecordError
+        If no image was recorded.
+
+    Examples
+    --------
+    >>> from se_probe.gates import make_gates
+    >>> gates = make_gates({"SE_2_1": [[0.25, 0.5], [0.75, 0.5]]}, ["pug", "cliff"])
+    >>> mean_constants(gates)["SE_2_1"].tolist()
+    [0.5, 0.5]
+    """
+    n_images = int(recorded(record).sum())
+    if not n_images:
+        raise GateRecordError(
+            "constants are means over images, and none of the record has been recorded"
+        )
+    total = sum(
+        torch.from_numpy(rows.values).double().sum(dim=0)
+        for rows in row_batches(record)
+    )
+    mean = torch.as_tensor(total) / n_images
+    return {
+        block: mean[block_channels(record, block)].clone()
+        for block in block_names(record)
+    }
+
+
+def least_squares_constants(
+    network: Network,
+    images: LabelledImages,
+    blocks: Sequence[FoundBlock],
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """Constants that leave the least squared error in the scaled feature maps.
+
+    For each channel E[g |x|^2] / E[|x|^2] over the images, where x is the map that the
+    gate g scales: the minimum of E[|g x - c x|^2] over c. Where a channel is zero in
+    all images, the plain mean of its gate.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+        To calibrate on; those that cannot be read are left out.
+    blocks : sequence of FoundBlock
+    threads : int, optional
+        CPU threads. Default: as torch is set.
+    progress : callable, optional
+        Called with how many images have gone through the network, and how many will.
+
+    Returns
+    -------
+    dict of str to Tensor, each of shape (channels,), float64
+
+    Raises
+    ------
+    ImagesError
+        If not one image could be read.
+    """
+    with pinned_numerics(threads), evaluating(unwrap(network.model)):
+        sums = _sum_gates(network, images, blocks, progress)
+    return {block.name: sums[block.name].least_squares() for block in blocks}
+
+
+def sequential_constants(
+    network: Network,
+    images: LabelledImages,
+    blocks: Sequence[FoundBlock],
+    *,
+    least_squares: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """Constants chosen front to back, each with the blocks before it frozen already.
+
+    Runs the network over the images once per block.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+        To calibrate on; those that cannot be read are left out.
+    blocks : sequence of FoundBlock
+        The blocks to freeze together, in network order.
+    least_squares : bool
+        Take :func:`least_squares_constants` of each block instead of its mean gates.
+    threads : int, optional
+        CPU threads. Default: as torch is set.
+    progress : callable, optional
+        Called with how many images have gone through the network, and how many will.
+
+    Returns
+    -------
+    dict of str to Tensor, each of shape (channels,), float64
+
+    Raises
+    ------
+    ImagesError
+        If not one image could be read.
+    """
+    constants: dict[str, Tensor] = {}
+    model = unwrap(network.model)
+    with pinned_numerics(threads), evaluating(model):
+        for number, block in enumerate(blocks):
+            step = _shifted(progress, number * len(images), len(blocks) * len(images))
+            with frozen_gates(model, blocks[:number], constants):
+                sums = _sum_gates(network, images, [block], step)[block.name]
+            constants[block.name] = (
+                sums.least_squares() if least_squares else sums.mean()
+            )
+    return constants
+
+
+@dataclass
+class _Sums:
+    """Sums over images of a block's gates g and map energies e; shape (channels,)."""
+
+    n_images: int
+    g: Tensor
+    e: Tensor
+    eg: Tensor
+
+    @classmethod
+    def zeros(cls, n_channels: int) -> "_Sums":
+        return cls(0, *torch.zeros(3, n_channels, dtype=torch.float64))
+
+    def add(self, gates: Tensor, energy: Tensor) -> None:
+        """Add images; shapes (images, channels). Those that gave NaN do not count."""
+        finite = (gates + energy).isfinite().all(dim=1)
+        gates, energy = gates[finite], energy[finite]
+        self.n_images += len(gates)
+        self.g += gates.sum(dim=0)
+        self.e += energy.sum(dim=0)
+        self.eg += (energy * gates).sum(dim=0)
+
+    def mean(self) -> Tensor:
+        return self.g / self.n_images
+
+    def least_squares(self) -> Tensor:
+        return torch.where(self.e > 0, self.eg / self.e, self.mean())
+
+
+def _sum_gates(
+    network: Network,
+    images: LabelledImages,
+    blocks: Sequence[FoundBlock],
+    progress: Progress | None,
+) -> dict[str, _Sums]:
+    sums = {block.name: _Sums.zeros(block.channels) for block in blocks}
+    parameter = next(network.model.parameters())
+    rows = torch.arange(0)
+
+    def seen(block: FoundBlock, feature_map: Tensor, gates: Tensor) -> None:
+        energy = feature_map[rows].double().square().sum(dim=(2, 3))
+        sums[block.name].add(gates[rows].double().cpu(), energy.cpu())
+
+    model = unwrap(network.model)
+    with torch.inference_mode(), watch_gates(model, blocks, seen):
+        for batch in images.batches(range(images.n_batches)):
+            rows = torch.from_numpy(readable_rows(batch, images))
+            model(batch.pixels.to(parameter.device, parameter.dtype))
+            if progress is not None:
+                n_done = (batch.number + 1) * images.batch_size
+                progress(min(n_done, len(images)), len(images))
+    if not all(each.n_images for each in sums.values()):
+        raise ImagesError(
+            f"none of the {len(images)} images to calibrate on gave gates; give images "
+            "that can be read"
+        )
+    return sums
+
+
+def _shifted(progress: Progress | None, done: int, total: int) -> Progress | None:
+    """Progress of one part of a longer run."""
+    if progress is None:
+        return None
+    return lambda n, _: progress(done + n, total)

@@ -1,0 +1,220 @@
+"""What it costs to do without SE blocks, and what that saves."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd  # type: ignore[import-untyped]
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from se_probe.plots.layout import axes_size, finish, set_margins, share_legend
+from se_probe.plots.style import COLOURS, DASHES, house_style
+
+__all__ = [
+    "block_cost_table",
+    "figure_block_costs",
+    "figure_freezing_curve",
+    "freezing_table",
+]
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "frozen": {"color": COLOURS[0], "marker": "o", "linestyle": DASHES[0]},
+    "identity": {"color": COLOURS[1], "marker": "s", "linestyle": DASHES[1]},
+    "random": {"color": COLOURS[2], "marker": "^", "linestyle": DASHES[2]},
+}
+_TREATMENTS = {
+    "frozen": "gates frozen at constants",
+    "identity": "block replaced by the identity",
+}
+_LINES = {
+    "frozen": "gates frozen, in this order",
+    "identity": "identity, in this order",
+    "random": "gates frozen, in random order",
+}
+# Inches that a number such as 110,592 needs at 7 points.
+_NUMBER_WIDTH = 0.5
+
+
+def figure_block_costs(measured: xr.Dataset) -> Figure:
+    """Draw what each SE block costs if it goes, against the parameters it saves.
+
+    Blocks stand in the order of what they save; those that save the same stand together
+    on one background, with the number above. Bars are 95 % intervals.
+
+    Parameters
+    ----------
+    measured : xr.Dataset, dims (treatment, block)
+        From `measure_blocks` of :mod:`se_probe.evaluation`.
+
+    Returns
+    -------
+    Figure
+        7 inches wide.
+    """
+    ordered = measured.isel(block=np.argsort(measured["parameters"], kind="stable"))
+    names = [str(name) for name in ordered["block"].to_numpy()]
+    x = np.arange(len(names), dtype=float)
+    with house_style():
+        fig, upper, lower = _two_panels(x, names)
+        for name, at in (("frozen", x - 0.15), ("identity", x + 0.15)):
+            each = ordered.sel(treatment=name)
+            style = _STYLES[name] | {"label": _TREATMENTS[name], "linestyle": "none"}
+            _draw(upper, at, each["kl"], style)
+            _draw(lower, at, 100 * each["top1_change"], style)
+            low, high = _interval(each)
+            lower.vlines(at, low, high, color=style["color"], linewidth=0.8)
+        _shade_savings(upper, lower, ordered["parameters"].to_numpy())
+        lower.set_xlabel("SE block, by the parameters it saves (numbers at the top)")
+        _finish(fig, upper, lower, measured)
+    return fig
+
+
+def figure_freezing_curve(curve: xr.Dataset) -> Figure:
+    """Draw what it costs to do without 1, 2, ... all SE blocks.
+
+    One line each for gates frozen and for the identity in the order given, and for
+    gates frozen in a random order. Bands are 95 % intervals.
+
+    Parameters
+    ----------
+    curve : xr.Dataset, dims (line, n_blocks)
+        From `freezing_curve` of :mod:`se_probe.evaluation`.
+
+    Returns
+    -------
+    Figure
+        7 inches wide.
+    """
+    added = curve["added"].sel(line="frozen").to_numpy()
+    x = curve["n_blocks"].to_numpy().astype(float)
+    names = [f"{name}  {n:.0f}" for n, name in zip(x, added, strict=True)]
+    with house_style():
+        fig, upper, lower = _two_panels(x, names)
+        for name, label in _LINES.items():
+            each, style = curve.sel(line=name), _STYLES[name] | {"label": label}
+            _draw(upper, x, each["kl"], style)
+            _draw(lower, x, 100 * each["top1_change"], style)
+            low, high = _interval(each)
+            shade = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
+            lower.fill_between(x, low, high, **shade)
+        lower.set_xlabel("number of SE blocks spared, and the last one of this order")
+        _finish(fig, upper, lower, curve)
+    return fig
+
+
+def block_cost_table(measured: xr.Dataset) -> pd.DataFrame:
+    """Numbers behind :func:`figure_block_costs`.
+
+    Parameters
+    ----------
+    measured : xr.Dataset, dims (treatment, block)
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per block and treatment; accuracy changes as fractions.
+    """
+    return measured.to_dataframe(dim_order=["block", "treatment"]).reset_index()
+
+
+def freezing_table(curve: xr.Dataset) -> pd.DataFrame:
+    """Numbers behind :func:`figure_freezing_curve`.
+
+    Parameters
+    ----------
+    curve : xr.Dataset, dims (line, n_blocks)
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per line and number of blocks; accuracy changes as fractions.
+    """
+    return curve.to_dataframe(dim_order=["line", "n_blocks"]).reset_index()
+
+
+def _two_panels(
+    x: npt.NDArray[np.floating], names: list[str]
+) -> tuple[Figure, Axes, Axes]:
+    """Panels for KL and accuracy above each other, with the names of blocks below."""
+    fig = Figure((7.0, 4.4))
+    upper, lower = fig.subplots(2, 1, sharex=True)
+    set_margins(fig, left=0.6, top=0.5, bottom=0.25 + 0.07 * max(map(len, names)))
+    fig.subplots_adjust(hspace=0.1)
+    lower.set_xticks(x, names, rotation=90)
+    lower.set_xlim(x[0] - 0.6, x[-1] + 0.6)
+    upper.set_ylabel("KL divergence\n(nats per image)")
+    lower.set_ylabel("change of top-1\naccuracy (points)")
+    return fig, upper, lower
+
+
+def _draw(
+    ax: Axes,
+    x: npt.NDArray[np.floating],
+    values: xr.DataArray,
+    style: dict[str, Any],
+) -> None:
+    ax.plot(x, values.to_numpy(), markersize=3.5, **style)
+
+
+def _interval(
+    each: xr.Dataset,
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+    """Ends of the interval of the accuracy change, in points."""
+    low, high = each["top1_change_low"], each["top1_change_high"]
+    return 100 * low.to_numpy(), 100 * high.to_numpy()
+
+
+def _shade_savings(upper: Axes, lower: Axes, parameters: npt.NDArray[np.int64]) -> None:
+    """A background for each group of blocks that save the same, with the number."""
+    edges = (np.flatnonzero(np.diff(parameters)) + 1).tolist()
+    starts, stops = [0, *edges], [*edges, len(parameters)]
+    per_block = axes_size(upper)[0] / len(parameters)
+    widths = [per_block * (b - a) for a, b in zip(starts, stops, strict=True)]
+    rotation = 90 if min(widths) < _NUMBER_WIDTH else 0
+    for number, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        if number % 2 == 1:
+            for ax in (upper, lower):
+                ax.axvspan(start - 0.5, stop - 0.5, color="0.96", linewidth=0, zorder=0)
+        upper.annotate(
+            f"{parameters[start]:,}",
+            ((start + stop - 1) / 2, 1.02),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            fontsize=7,
+            rotation=rotation,
+        )
+
+
+def _finish(fig: Figure, upper: Axes, lower: Axes, measured: xr.Dataset) -> None:
+    _scale_kl(upper, measured["kl"].to_numpy())
+    lower.axhline(0, color="0.4", linewidth=0.6, zorder=1)
+    if measured.attrs.get("top1") is None:
+        reason = "no image of a class that the network knows"
+        lower.text(0.5, 0.6, reason, transform=lower.transAxes, ha="center")
+    for ax in (upper, lower):
+        ax.grid(visible=False, axis="x")
+    fig.align_ylabels([upper, lower])
+    share_legend([upper, lower], _title(measured))
+    finish(fig)
+
+
+def _scale_kl(ax: Axes, kl: npt.NDArray[np.floating]) -> None:
+    """Logarithmic, with a place for 0 where a block does nothing at all."""
+    positive = kl[kl > 0]
+    if not positive.size:
+        return
+    if positive.size == np.isfinite(kl).sum():
+        ax.set_yscale("log")
+    else:
+        ax.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(positive.min())))
+
+
+def _title(measured: xr.Dataset) -> str:
+    attrs = measured.attrs
+    judged = f"{attrs['architecture']}, {attrs['n_images']:,} images"
+    if attrs.get("top1") is None:
+        return judged
+    top1 = f"{100 * attrs['top1']:.1f} % of {attrs['n_known']:,}"
+    return f"{judged}; top-1 of the unaltered network {top1}"

@@ -1,0 +1,200 @@
+"""The constants that gates are frozen at, and the record they come from."""
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from torch import Tensor
+
+from se_probe.blocks import FoundBlock, unwrap
+from se_probe.checkpoints import Network, weights_sha256
+from se_probe.errors import BlockError, GateRecordError
+from se_probe.gates import (
+    block_channels,
+    block_facts,
+    check_gates,
+    match_blocks,
+    recorded,
+    row_batches,
+)
+
+__all__ = ["check_origin", "constants_of", "mean_gates"]
+
+
+def mean_gates(gates: xr.DataArray) -> xr.DataArray:
+    """Mean gate of each channel over all recorded images.
+
+    Parameters
+    ----------
+    gates : xr.DataArray, dims (image, channel)
+        A gate record.
+
+    Returns
+    -------
+    xr.DataArray, dims (channel,)
+        float64, 0 to 1 for sigmoid gates, with the record's attributes; `n_images` is
+        how many images were averaged.
+
+    Raises
+    ------
+    GateRecordError
+        If no image was recorded.
+
+    Examples
+    --------
+    >>> from se_probe.gates import make_gates
+    >>> mean_gates(
+    ...     make_gates({"SE_2_1": [[0.25, 1], [0.75, 0]]}, ["pug", "pug"])
+    ... ).values
+    array([0.5, 0.5])
+    """
+    n_images = int(recorded(gates).sum())
+    if not n_images:
+        raise GateRecordError(
+            "no image of the gate record was recorded, so there is no mean to freeze "
+            "gates at. Run `se-probe record` again"
+        )
+    total = np.zeros(gates.sizes["channel"])
+    for rows in row_batches(gates):
+        total += rows.values.sum(axis=0, dtype=np.float64)
+    on_channels = {k: c for k, c in gates.coords.items() if c.dims == ("channel",)}
+    return xr.DataArray(
+        total / n_images,
+        dims="channel",
+        coords=on_channels,
+        attrs=gates.attrs | {"n_images": n_images},
+        name="gate",
+    )
+
+
+def check_origin(gates: xr.DataArray, network: Network) -> None:
+    """Check that a gate record was made with this very network.
+
+    Raises
+    ------
+    GateRecordError
+        If it is of other weights, or does not say of which.
+
+    Warns
+    -----
+    UserWarning
+        If it was made with images of another size or preprocessing, on which gates have
+        other means.
+    """
+    check_gates(gates)
+    of_record = gates.attrs.get("sha256")
+    own = network.provenance.sha256
+    if not of_record:
+        raise GateRecordError(
+            "the gate record does not say of which checkpoint it is. Record it with "
+            "`se-probe record`, or give the constants themselves"
+        )
+    if of_record != own and of_record != weights_sha256(unwrap(network.model)):
+        theirs = gates.attrs.get("checkpoint") or gates.attrs.get("architecture", "")
+        raise GateRecordError(
+            f"the gate record is of another checkpoint ({theirs or 'unnamed'}, sha256 "
+            f"{of_record[:12]}...) than {network.provenance.checkpoint or 'this'} "
+            f"(sha256 {own[:12] or 'of no file'}...). Record the gates of this one "
+            "with `se-probe record`"
+        )
+    _warn_of_other_images(gates.attrs.get("preprocessing"), network)
+
+
+def _warn_of_other_images(theirs: Any, network: Network) -> None:
+    own = json.loads(json.dumps(network.preprocessing.as_dict()))
+    if theirs is None or theirs == own:
+        return
+    differing = [
+        f"{key} {theirs.get(key)} (the network's own: {value})"
+        for key, value in own.items()
+        if theirs.get(key) != value
+    ]
+    warnings.warn(
+        f"the gates were recorded with {', '.join(differing)}: on the network's own "
+        "preprocessing they have other means",
+        stacklevel=3,
+    )
+
+
+def constants_of(
+    chosen: Sequence[FoundBlock],
+    found: Sequence[FoundBlock],
+    gates: xr.DataArray | None,
+    constants: Mapping[str, npt.ArrayLike] | None,
+) -> dict[str, Tensor]:
+    """What the gates of some blocks are frozen at.
+
+    Parameters
+    ----------
+    chosen, found : sequence of FoundBlock
+        The blocks to freeze, and all of the network.
+    gates : xr.DataArray, dims (image, channel), optional
+        Their mean is taken where no constants are given.
+    constants : mapping of str to array, each of shape (channels,), optional
+        By name or path; more blocks than those to freeze may be there.
+
+    Returns
+    -------
+    dict of str to Tensor, each of shape (channels,)
+        float64, by block name.
+
+    Raises
+    ------
+    GateRecordError
+        If the record is empty, or lacks a block.
+    BlockNameError
+        If constants are given for a block that is not there.
+    BlockError
+        If constants are missing, of another shape, or not finite.
+    """
+    if constants is None:
+        by_name = _block_means(mean_gates(gates), chosen)
+    else:
+        facts = [block.facts() for block in found]
+        by_name = {
+            name: np.asarray(value, np.float64)
+            for key, value in constants.items()
+            for name in match_blocks([key], facts)
+        }
+    for block in chosen:
+        _check_constants(block, by_name.get(block.name))
+    return {block.name: torch.from_numpy(by_name[block.name]) for block in chosen}
+
+
+def _block_means(
+    mean: xr.DataArray, blocks: Sequence[FoundBlock]
+) -> dict[str, npt.NDArray[np.float64]]:
+    # By path where the record knows it: names follow the size of the images in networks
+    # that are not ResNet-shaped.
+    recorded_names = {
+        str(fact.get("path") or fact["name"]): str(fact["name"])
+        for fact in block_facts(mean)
+    }
+    means = {}
+    for block in blocks:
+        name = recorded_names.get(block.path) or recorded_names.get(block.name)
+        if name is None:
+            raise GateRecordError(
+                f"the gate record holds no gates of {block.name} ({block.path}). "
+                "Record them with `se-probe record`"
+            )
+        means[block.name] = np.asarray(mean.values[block_channels(mean, name)])
+    return means
+
+
+def _check_constants(
+    block: FoundBlock, values: npt.NDArray[np.float64] | None
+) -> None:
+    if values is None or values.shape != (block.channels,):
+        got = "none" if values is None else f"shape {values.shape}"
+        raise BlockError(
+            f"expected constants of {block.name} ({block.path}), one for each of its "
+            f"{block.channels} channels, got {got}"
+        )
+    if not np.isfinite(values).all():
+        raise BlockError(f"the constants of {block.name} hold NaN or infinity")
