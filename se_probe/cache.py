@@ -54,9 +54,9 @@ def cache_entry(request: Mapping[str, Any]) -> Path:
     return cache_folder() / _digest(content)
 
 
-def record_path(entry: Path, class_names: Collection[str]) -> Path:
-    """Place in an entry for the record that holds the images of some classes."""
-    return entry / f"{_digest(sorted(class_names))}.zarr"
+def record_path(entry: Path, class_names: Collection[str], stamp: str | None) -> Path:
+    """Place in an entry for the record of some classes, from files of one stamp."""
+    return entry / f"{_digest([sorted(class_names), stamp])}.zarr"
 
 
 def find_cached(entry: Path, queries: Collection[str]) -> xr.DataArray | None:

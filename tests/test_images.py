@@ -805,6 +805,14 @@ def test_damaged_picture_of_a_dataset_is_skipped():
         open_images(Listed(items), SMALL)
 
 
+def test_take_keeps_the_order_of_mixed_classes():
+    items = [(noise_picture(), label) for label in "abcabcabc"]
+
+    taken = open_images(Listed(items), SMALL).take({"b": 3}, others=2)
+
+    assert "".join(taken.class_names) == "abcbabc"
+
+
 def test_label_is_the_one_that_the_items_carry():
     picture = noise_picture()
     plain = Listed([(picture, 0), (picture, 1), (picture, 2)], classes=["a", "b", "c"])

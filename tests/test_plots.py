@@ -311,6 +311,7 @@ def test_curves_fade_beyond_eight_classes_and_the_legend_says_so(n_classes):
     (ax,) = fig.axes
     texts = [*legend_texts(fig), fig.legends[0].get_title().get_text()]
     assert any("fade" in text for text in texts) == (n_classes > 8)
+    assert {handle.get_alpha() for handle in fig.legends[0].legend_handles} == {1}
     if n_classes <= 20:
         assert len(ax.lines) == n_classes
         assert {line.get_alpha() < 1 for line in ax.lines} == {n_classes > 8}
@@ -356,6 +357,8 @@ def test_long_class_names_are_cut():
         ([0.01, 0.02], (0.0, 0.05)),
         ([-0.8, 0.3], (-0.8, 1)),
         ([0.2, 7.0], (0, 7)),
+        ([-0.05, 0.1], (-0.05, 1)),
+        ([1.1, 1.2], (0, 1.2)),
         ([0.5], (0.45, 0.55)),
         ([np.nan], (0, 1)),
     ],

@@ -291,8 +291,8 @@ def _notes(
     notes = []
     if view.left_out:
         notes.append(
-            f"what is outside {view.prefix!r} was left out: {len(view.left_out)} of the "
-            f"file's weights, first {view.left_out[0]}"
+            f"what is outside {view.prefix!r} was left out: {len(view.left_out)} of "
+            f"the file's weights, first {view.left_out[0]}"
         )
     if evidence and evidence.foreign and "miraclewkf" in evidence.source:
         notes.append(

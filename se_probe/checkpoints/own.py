@@ -289,8 +289,9 @@ def take_out_blocks(model: nn.Module, removed: list[dict[str, Any]], name: str) 
                 f"{name} says that {path} was removed by {how!r}, which this se_probe "
                 "does not know: install the se_probe that wrote it"
             )
+        left = _what_is_left(block, name)
         try:
-            model.set_submodule(path, _what_is_left(block, name), strict=True)
+            model.set_submodule(path, left, strict=True)
         except (AttributeError, ValueError) as error:
             raise CheckpointError(
                 f"{name} says that {path!r} was removed, but its architecture has no "

@@ -8,10 +8,11 @@ import errno
 import sys
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+import se_probe
 from se_probe.cli.console import say
 from se_probe.errors import SEProbeError
 
@@ -33,15 +34,22 @@ for _name in _COMMANDS:
     app.command(_name)(getattr(import_module(f"se_probe.cli.{_name}"), _name))
 
 
-@app.callback()
-def _main(
-    version: bool = typer.Option(False, "--version", help="Print it and stop."),
-) -> None:
-    if version:
-        import se_probe
-
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(se_probe.__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print it."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -81,6 +81,7 @@ def _record_into(
     quiet: bool,
 ) -> "xr.DataArray":
     from se_probe.cache import files_stamp, record_path
+    from se_probe.cli.record import say_summary, summarise
     from se_probe.cli.sources import images_for, network_from
     from se_probe.record import record_gates
 
@@ -109,10 +110,11 @@ def _record_into(
     if not quiet:
         seconds = _seconds_per_batch(network, images) * images.n_batches
         say(f"recording {len(images):,} images, about {_duration(seconds)}")
-    path = record_path(entry, asked)
+    stamp = files_stamp(images.source.get("path"))
+    path = record_path(entry, asked, stamp)
     try:
         with progress_bar("recording", quiet=quiet) as progress:
-            return record_gates(
+            gates = record_gates(
                 network,
                 images,
                 out=path,
@@ -121,7 +123,7 @@ def _record_into(
                 threads=settings["threads"],
                 attrs={
                     "complete_classes": _complete(names, every, images),
-                    "files_stamp": files_stamp(images.source.get("path")),
+                    "files_stamp": stamp,
                 },
                 progress=progress,
             )
@@ -129,6 +131,8 @@ def _record_into(
         raise SEProbeError(
             "stopped; what was recorded is kept, and the same command goes on there"
         ) from None
+    say_summary(summarise(gates), str(path))
+    return gates
 
 
 def _names_in(network: "Network", images: "LabelledImages") -> dict[str, str]:

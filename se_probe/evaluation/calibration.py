@@ -33,9 +33,9 @@ def check_record_of(
     GateRecordError
         If it was made with other weights, or lacks one of the blocks.
     """
-    model, of_record = unwrap(network.model), record.attrs.get("sha256")
-    is_own = of_record in {None, network.provenance.sha256}
-    if not is_own and of_record != weights_sha256(model):
+    of_record = str(record.attrs.get("sha256", ""))
+    is_own = of_record in {"", network.provenance.sha256}
+    if not is_own and of_record != weights_sha256(unwrap(network.model)):
         raise GateRecordError(
             f"the gate record was made with other weights than these: those of "
             f"{record.attrs.get('checkpoint') or 'no file'}, sha256 "

@@ -1,1 +1,21 @@
-"""x"""
+"""Spare SE blocks: leave them out, or freeze their gates and fold them away.
+
+`calibration` has the constants that gates are frozen at, `own_modules` proves that a
+block can be taken out, `flow` finds where in the network a constant factor can go,
+`folding` puts it there, and `drop` leads through all of it. `plain` and `onnx` hand the
+result to programs that do not know se_probe.
+"""
+
+from se_probe.pruning.calibration import mean_gates
+from se_probe.pruning.drop import drop_se_blocks
+from se_probe.pruning.onnx import check_onnx_packages, export_onnx
+from se_probe.pruning.plain import plain_architecture, plain_state_dict
+
+__all__ = [
+    "check_onnx_packages",
+    "drop_se_blocks",
+    "export_onnx",
+    "mean_gates",
+    "plain_architecture",
+    "plain_state_dict",
+]

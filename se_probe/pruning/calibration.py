@@ -134,7 +134,7 @@ def constants_of(
     chosen, found : sequence of FoundBlock
         The blocks to freeze, and all of the network.
     gates : xr.DataArray, dims (image, channel), optional
-        Their mean is taken where no constants are given.
+        Their mean is taken where it is given.
     constants : mapping of str to array, each of shape (channels,), optional
         By name or path; more blocks than those to freeze may be there.
 
@@ -152,15 +152,14 @@ def constants_of(
     BlockError
         If constants are missing, of another shape, or not finite.
     """
-    if constants is None:
-        by_name = _block_means(mean_gates(gates), chosen)
-    else:
-        facts = [block.facts() for block in found]
-        by_name = {
-            name: np.asarray(value, np.float64)
-            for key, value in constants.items()
-            for name in match_blocks([key], facts)
-        }
+    facts = [block.facts() for block in found]
+    by_name = {
+        name: np.asarray(value, np.float64)
+        for key, value in (constants or {}).items()
+        for name in match_blocks([key], facts)
+    }
+    if gates is not None:
+        by_name |= _block_means(mean_gates(gates), chosen)
     for block in chosen:
         _check_constants(block, by_name.get(block.name))
     return {block.name: torch.from_numpy(by_name[block.name]) for block in chosen}
@@ -187,9 +186,7 @@ def _block_means(
     return means
 
 
-def _check_constants(
-    block: FoundBlock, values: npt.NDArray[np.float64] | None
-) -> None:
+def _check_constants(block: FoundBlock, values: npt.NDArray[np.float64] | None) -> None:
     if values is None or values.shape != (block.channels,):
         got = "none" if values is None else f"shape {values.shape}"
         raise BlockError(

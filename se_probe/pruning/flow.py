@@ -6,8 +6,9 @@ are registered. A frozen gate is one multiplication in it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,8 @@ def find_folds(
     goes to the scale and nowhere else. Otherwise into the weights of the convolution or
     linear layer behind it, if that alone takes the product and all that lies between
     lets a factor per channel through: copies, averages, zero padding and dropout; for
-    factors that are not negative also ReLU and max pooling.
+    factors that are not negative also ReLU and max pooling. Otherwise, and again for
+    such factors, into a batch norm before it with only ReLU and max pooling between.
 
     Parameters
     ----------
@@ -101,18 +103,22 @@ class _Flow:
         users = list(self._buffers[f"{path}.scale"].users)
         if len(users) != 1 or scale.ndim != 3:
             return Kept("its channels are not the second axis of its feature map")
-        product = users[0]
-        before = self._norm_before(product)
-        return before or self._layer_behind(
-            product, is_negative=bool((scale < 0).any())
+        product, is_negative = users[0], bool((scale < 0).any())
+        behind = self._layer_behind(product, is_negative=is_negative)
+        places = (
+            self._norm_before(product),
+            behind if isinstance(behind, Fold) else None,
+            None if is_negative else self._norm_before(product, through=_FOR_POSITIVE),
         )
+        return next((place for place in places if place), behind)
 
-    def _norm_before(self, product: Node) -> Fold | None:
-        norm = product.all_input_nodes[0]
-        if _operation(norm) != "batch_norm" or list(norm.users) != [product]:
+    def _norm_before(self, product: Node, through: Collection[str] = ()) -> Fold | None:
+        node, norm = product, product.all_input_nodes[0]
+        while _operation(norm) in through and list(norm.users) == [node]:
+            node, norm = norm, norm.all_input_nodes[0]
+        if _operation(norm) != "batch_norm" or list(norm.users) != [node]:
             return None
-        names = [self._own_parameter(argument) for argument in norm.args[1:3]]
-        weight, bias = names
+        weight, bias = (self._own_parameter(argument) for argument in norm.args[1:3])
         if weight is None or bias is None:
             return None
         return Fold(weight.rpartition(".")[0], (weight, bias))
@@ -184,7 +190,7 @@ def _always(user: Node, node: Node) -> bool:
 
 
 def _keeps_channels(user: Node, node: Node) -> bool:
-    """Whether a view leaves channels where they are, or only flattens what is behind."""
+    """Whether a view at most flattens what lies behind the channels."""
     return _shape(user) == _shape(node) or _flattens(user, node)
 
 
@@ -195,9 +201,10 @@ def _flattens(user: Node, node: Node) -> bool:
 
 
 def _is_over_places(user: Node, node: Node) -> bool:
-    axes = user.args[1] if len(user.args) > 1 else None
+    axes: Any = user.args[1] if len(user.args) > 1 else None
     n_axes = len(_shape(node))
-    return isinstance(axes, list | tuple) and {int(a) % n_axes for a in axes} <= {2, 3}  # type: ignore[arg-type]
+    is_list = isinstance(axes, list | tuple)
+    return is_list and {int(axis) % n_axes for axis in axes} <= {2, 3}
 
 
 def _pads_with_zeros(user: Node, node: Node) -> bool:

@@ -13,7 +13,7 @@ def fold_into(model: nn.Module, fold: Fold, gates: Tensor) -> None:
 
     With :math:`g` the gates of the channels, a batch norm before them becomes
 
-    .. math:: g_c (\gamma_c \hat{x}_c + \beta_c) = (g_c \gamma_c) \hat{x}_c + g_c \beta_c
+    .. math:: g_c (\gamma_c \hat{x}_c + \beta_c) = g_c \gamma_c \hat{x}_c + g_c \beta_c
 
     and a convolution or linear layer behind them
 

@@ -92,14 +92,15 @@ def train_network(
         If there are files of `out` and neither `resume` nor `overwrite` is given, if
         they are of another training, or cannot be read or written.
     UsageError
-        If the network does not have the classes of the images, or both `resume` and
-        `overwrite` are given.
+        If the network does not have the classes of the images or not their
+        preprocessing, or if both `resume` and `overwrite` are given.
     ImagesError
         If no image can be read.
     SEProbeError
         If the loss is no longer a number. `out` then is as it was after the last good
         epoch.
     """
+    _check_preprocessing(network, train_images, test_images)
     files = None if out is None else RunFiles(Path(out))
     begun = files.begin(resume=resume, overwrite=overwrite) if files else None
     threads = threads or (begun["metrics"]["settings"]["threads"] if begun else None)
@@ -124,6 +125,16 @@ def train_network(
     else:
         files.finish(network)
     return history
+
+
+def _check_preprocessing(network: Network, *several: LabelledImages) -> None:
+    for images in several:
+        if images.preprocessing != network.preprocessing:
+            raise UsageError(
+                "a network is used later with its own preprocessing, so it is trained "
+                f"with that too: expected images opened with {network.preprocessing}, "
+                f"got {images.preprocessing}"
+            )
 
 
 @contextmanager
