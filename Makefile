@@ -15,9 +15,8 @@ demo: $(READY)
 	@$(BIN)/se-probe demo
 
 test: lint
-	@$(BIN)/coverage run -m pytest --mpl
-	@$(BIN)/coverage report
-	@$(BIN)/pytest -p no:mpl --nbmake notebooks
+	@$(BIN)/pytest --mpl --cov -n 2 --dist worksteal
+	@$(BIN)/pytest --nbmake notebooks
 
 lint: $(READY)
 	@$(BIN)/ruff check .

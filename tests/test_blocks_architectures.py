@@ -134,11 +134,7 @@ def images(side: int) -> torch.Tensor:
 
 
 def gates_by_ratio(model, paths, batch):
-    """Output over input of each block's module, by hooks of its own.
-
-    g = sum(out * in) / sum(in * in) over a channel's positions; NaN for channels that
-    are zero everywhere.
-    """
+    """Output over input of each block's module; NaN for channels that are zero."""
     inputs, ratios = {}, {}
 
     def before(path):

@@ -133,6 +133,34 @@ def test_learning_rate_rises_linearly_and_then_keeps_to_its_schedule(schedule):
     np.testing.assert_allclose(rates, [*rising, *after], rtol=1e-12)
 
 
+def test_learning_rate_runs_on_from_epoch_to_epoch():
+    _, history = trained()  # 4 steps an epoch: 4 of warm-up, 8 of cosine
+
+    last_steps = [0.25 + 0.75 * 3 / 4, (1 + math.cos(math.pi * 3 / 8)) / 2]
+    last_steps.append((1 + math.cos(math.pi * 7 / 8)) / 2)
+    rates = [result["lr"] for result in history]
+    np.testing.assert_allclose(rates, 0.05 * np.array(last_steps))
+
+
+def test_every_epoch_sees_every_image_once_in_another_order():
+    recipe = replace(SHORT, crop_padding=0, flip=False, epochs=2)
+    network, train_images, test_images = prepared(recipe)
+    seen = []
+
+    def remember(model, inputs):
+        if model.training:
+            seen.extend(inputs[0].flatten(1).sum(dim=1).tolist())
+
+    network.model.register_forward_pre_hook(remember)
+    train_network(network, train_images, test_images, recipe)
+
+    first, second = seen[:50], seen[50:]
+    assert first != second
+    assert sorted(first) == sorted(second)
+    stored = train_images.batch(0)[:50].flatten(1).sum(dim=1).tolist()
+    assert sorted(first) == pytest.approx(sorted(stored))
+
+
 # --- crops and flips ---------------------------------------------------------------
 
 
@@ -220,8 +248,17 @@ def test_a_training_stopped_within_an_epoch_goes_on_after_the_last_whole_one(tmp
 
     whole, _ = trained()
 
+    network, train_images, test_images = prepared()
     with pytest.raises(Stopped):
-        trained(out=tmp_path / "net.pt", progress=stop_midway)
+        train_network(
+            network,
+            train_images,
+            test_images,
+            SHORT,
+            out=tmp_path / "net.pt",
+            progress=stop_midway,
+        )
+    assert not network.model.training
     epochs = []
     resumed, _ = trained(
         out=tmp_path / "net.pt",

@@ -21,6 +21,7 @@ __all__ = [
     "ChannelScale",
     "is_own",
     "rebuild",
+    "refuse_existing",
     "save_network",
     "take_out_blocks",
     "write_whole",
@@ -59,13 +60,24 @@ def save_network(
         If its architecture is not one that can be built.
     """
     path = Path(path)
+    refuse_existing(path, overwrite=overwrite)
+    content = _content(network)
+    write_whole(path, lambda part: _torch_save(content, part))
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Check that a file may be written.
+
+    Raises
+    ------
+    CheckpointError
+        If it exists and may not be overwritten.
+    """
     if path.exists() and not overwrite:
         raise CheckpointError(
             f"{path} exists already: choose another name, or add --force (in Python: "
             "overwrite=True)"
         )
-    content = _content(network)
-    write_whole(path, lambda part: _torch_save(content, part))
 
 
 def _content(network: Network) -> dict[str, Any]:

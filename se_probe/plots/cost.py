@@ -8,6 +8,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from se_probe.plots.layout import axes_size, finish, set_margins, share_legend
 from se_probe.plots.style import COLOURS, DASHES, house_style
@@ -33,15 +34,18 @@ _LINES = {
     "identity": "identity, in this order",
     "random": "gates frozen, in random order",
 }
-# Inches that a number such as 110,592 needs at 7 points.
-_NUMBER_WIDTH = 0.5
+# Inches of one character at 7 points.
+_LETTER_WIDTH = 0.062
+# Divergences below this many nats are drawn near 0, whatever their logarithm.
+_SMALL_KL = 1e-3
 
 
 def figure_block_costs(measured: xr.Dataset) -> Figure:
     """Draw what each SE block costs if it goes, against the parameters it saves.
 
     Blocks stand in the order of what they save; those that save the same stand together
-    on one background, with the number above. Bars are 95 % intervals.
+    on one background, with the number above. Bars are 95 % intervals. Divergences are
+    on a logarithmic scale from 0.001 nats on.
 
     Parameters
     ----------
@@ -53,11 +57,12 @@ def figure_block_costs(measured: xr.Dataset) -> Figure:
     Figure
         7 inches wide.
     """
-    ordered = measured.isel(block=np.argsort(measured["parameters"], kind="stable"))
+    saving = np.argsort(measured["parameters"].to_numpy(), kind="stable")
+    ordered = measured.isel(block=saving)
     names = [str(name) for name in ordered["block"].to_numpy()]
     x = np.arange(len(names), dtype=float)
     with house_style():
-        fig, upper, lower = _two_panels(x, names)
+        fig, upper, lower = _two_panels(x, names, top=0.45)
         for name, at in (("frozen", x - 0.15), ("identity", x + 0.15)):
             each = ordered.sel(treatment=name)
             style = _STYLES[name] | {"label": _TREATMENTS[name], "linestyle": "none"}
@@ -65,8 +70,8 @@ def figure_block_costs(measured: xr.Dataset) -> Figure:
             _draw(lower, at, 100 * each["top1_change"], style)
             low, high = _interval(each)
             lower.vlines(at, low, high, color=style["color"], linewidth=0.8)
-        _shade_savings(upper, lower, ordered["parameters"].to_numpy())
-        lower.set_xlabel("SE block, by the parameters it saves (numbers at the top)")
+        _shade_savings(fig, upper, lower, ordered["parameters"].to_numpy())
+        lower.set_xlabel("SE block")
         _finish(fig, upper, lower, measured)
     return fig
 
@@ -91,7 +96,7 @@ def figure_freezing_curve(curve: xr.Dataset) -> Figure:
     x = curve["n_blocks"].to_numpy().astype(float)
     names = [f"{name}  {n:.0f}" for n, name in zip(x, added, strict=True)]
     with house_style():
-        fig, upper, lower = _two_panels(x, names)
+        fig, upper, lower = _two_panels(x, names, top=0.15)
         for name, label in _LINES.items():
             each, style = curve.sel(line=name), _STYLES[name] | {"label": label}
             _draw(upper, x, each["kl"], style)
@@ -135,12 +140,13 @@ def freezing_table(curve: xr.Dataset) -> pd.DataFrame:
 
 
 def _two_panels(
-    x: npt.NDArray[np.floating], names: list[str]
+    x: npt.NDArray[np.floating], names: list[str], top: float
 ) -> tuple[Figure, Axes, Axes]:
     """Panels for KL and accuracy above each other, with the names of blocks below."""
     fig = Figure((7.0, 4.4))
     upper, lower = fig.subplots(2, 1, sharex=True)
-    set_margins(fig, left=0.6, top=0.5, bottom=0.25 + 0.07 * max(map(len, names)))
+    longest = _LETTER_WIDTH * max(map(len, names))
+    set_margins(fig, left=0.75, top=top, bottom=0.3 + longest)
     fig.subplots_adjust(hspace=0.1)
     lower.set_xticks(x, names, rotation=90)
     lower.set_xlim(x[0] - 0.6, x[-1] + 0.6)
@@ -166,14 +172,16 @@ def _interval(
     return 100 * low.to_numpy(), 100 * high.to_numpy()
 
 
-def _shade_savings(upper: Axes, lower: Axes, parameters: npt.NDArray[np.int64]) -> None:
+def _shade_savings(
+    fig: Figure, upper: Axes, lower: Axes, parameters: npt.NDArray[np.int64]
+) -> None:
     """A background for each group of blocks that save the same, with the number."""
     edges = (np.flatnonzero(np.diff(parameters)) + 1).tolist()
     starts, stops = [0, *edges], [*edges, len(parameters)]
-    per_block = axes_size(upper)[0] / len(parameters)
-    widths = [per_block * (b - a) for a, b in zip(starts, stops, strict=True)]
-    rotation = 90 if min(widths) < _NUMBER_WIDTH else 0
-    for number, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+    groups = list(zip(starts, stops, strict=True))
+    n_letters = axes_size(upper)[0] / len(parameters) / _LETTER_WIDTH
+    is_narrow = any((b - a) * n_letters < len(f"{parameters[a]:,}") for a, b in groups)
+    for number, (start, stop) in enumerate(groups):
         if number % 2 == 1:
             for ax in (upper, lower):
                 ax.axvspan(start - 0.5, stop - 0.5, color="0.96", linewidth=0, zorder=0)
@@ -183,8 +191,11 @@ def _shade_savings(upper: Axes, lower: Axes, parameters: npt.NDArray[np.int64]) 
             xycoords=("data", "axes fraction"),
             ha="center",
             fontsize=7,
-            rotation=rotation,
+            rotation=90 if is_narrow else 0,
         )
+    upper.set_title("parameters saved by each block", pad=38 if is_narrow else 14)
+    if is_narrow:
+        fig.subplots_adjust(top=1 - 0.75 / fig.get_figheight())
 
 
 def _finish(fig: Figure, upper: Axes, lower: Axes, measured: xr.Dataset) -> None:
@@ -201,14 +212,15 @@ def _finish(fig: Figure, upper: Axes, lower: Axes, measured: xr.Dataset) -> None
 
 
 def _scale_kl(ax: Axes, kl: npt.NDArray[np.floating]) -> None:
-    """Logarithmic, with a place for 0 where a block does nothing at all."""
-    positive = kl[kl > 0]
-    if not positive.size:
+    """Logarithmic but near 0, for divergences that span more than a decade or so."""
+    largest = np.nanmax(kl, initial=0)
+    if largest <= 10 * _SMALL_KL:
+        ax.set_ylim(bottom=-0.05 * largest)
         return
-    if positive.size == np.isfinite(kl).sum():
-        ax.set_yscale("log")
-    else:
-        ax.set_yscale("symlog", linthresh=10 ** np.floor(np.log10(positive.min())))
+    ax.set_yscale("symlog", linthresh=_SMALL_KL)
+    ax.set_ylim(-0.2 * _SMALL_KL, 2 * largest)
+    # The style shows "$" as it is, and so matplotlib's powers of ten.
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _title(measured: xr.Dataset) -> str:

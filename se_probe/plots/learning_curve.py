@@ -108,7 +108,7 @@ def _draw(ax: Axes, table: pd.DataFrame, quantity: str) -> None:
         )
     ax.set_xlabel("epoch")
     ax.set_xlim(table["epoch"].iloc[0] - 0.5, table["epoch"].iloc[-1] + 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _mark_last(ax: Axes, table: pd.DataFrame) -> None:

@@ -9,7 +9,11 @@ result to programs that do not know se_probe.
 from se_probe.pruning.calibration import mean_gates
 from se_probe.pruning.drop import drop_se_blocks
 from se_probe.pruning.onnx import check_onnx_packages, export_onnx
-from se_probe.pruning.plain import plain_architecture, plain_state_dict
+from se_probe.pruning.plain import (
+    plain_architecture,
+    plain_state_dict,
+    save_plain_weights,
+)
 
 __all__ = [
     "check_onnx_packages",
@@ -18,4 +22,5 @@ __all__ = [
     "mean_gates",
     "plain_architecture",
     "plain_state_dict",
+    "save_plain_weights",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network, write_whole
+from se_probe.checkpoints.own import refuse_existing
 from se_probe.errors import CheckpointError, MissingPackageError
 from se_probe.models.counting import evaluating
 from se_probe.pruning.sameness import (
@@ -59,11 +60,7 @@ def export_onnx(
     """
     check_onnx_packages()
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise CheckpointError(
-            f"{path} exists already: choose another name, or add --force (in Python: "
-            "overwrite=True)"
-        )
+    refuse_existing(path, overwrite=overwrite)
     model, noise = unwrap(network.model), noise_images(network)
     batch = noise if images is None else images.to(noise)
     differences = []

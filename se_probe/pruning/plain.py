@@ -1,11 +1,13 @@
 """The plain network that is left when every SE block was folded away."""
 
 import re
+from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from se_probe.blocks import unwrap
-from se_probe.checkpoints import Network
+from se_probe.checkpoints import Network, write_whole
 from se_probe.checkpoints.architectures import (
     TORCHVISION,
     base_name,
@@ -13,7 +15,7 @@ from se_probe.checkpoints.architectures import (
     canonical_name,
 )
 from se_probe.checkpoints.fit import load_weights
-from se_probe.checkpoints.own import ChannelScale
+from se_probe.checkpoints.own import ChannelScale, refuse_existing
 from se_probe.errors import ArchitectureError, CheckpointError
 from se_probe.models import list_architectures
 from se_probe.pruning.sameness import (
@@ -23,7 +25,7 @@ from se_probe.pruning.sameness import (
     noise_images,
 )
 
-__all__ = ["plain_architecture", "plain_state_dict"]
+__all__ = ["plain_architecture", "plain_state_dict", "save_plain_weights"]
 
 _OTHER_WAYS = "Save the network as our own checkpoint, or export it to ONNX"
 _SE_NAME = re.compile(r"(?P<legacy>legacy_)?se_?(?P<plain>.+)")
@@ -117,6 +119,31 @@ def plain_state_dict(network: Network) -> dict[str, Tensor]:
             f"largest. {_OTHER_WAYS}"
         )
     return {name: tensor.clone() for name, tensor in weights.items()}
+
+
+def save_plain_weights(
+    network: Network, path: str | Path, *, overwrite: bool = False
+) -> None:
+    """Write the weights of :func:`plain_state_dict` to a file that torch reads.
+
+    Raises
+    ------
+    CheckpointError
+        If `path` exists and may not be overwritten, or cannot be written; or as
+        :func:`plain_state_dict`.
+    ArchitectureError
+        If there is no plain architecture.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite=overwrite)
+    weights = plain_state_dict(network)
+
+    def write(part: Path) -> None:
+        # Into an open file: given a path, torch writes the file's name into it.
+        with part.open("wb") as file:
+            torch.save(weights, file)
+
+    write_whole(path, write)
 
 
 def _refuse_scales(model: nn.Module) -> None:

@@ -1,0 +1,210 @@
+"""``se-probe prune``: a smaller checkpoint, without some of the SE blocks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from se_probe.cli import options
+from se_probe.cli.console import print_json, print_table, say
+from se_probe.errors import ImagesError, UsageError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from se_probe.checkpoints import Network
+
+__all__ = ["prune"]
+
+_N_COMPARED = 8
+_COLUMNS = ("block", "module", "channels", "what becomes of it", "parameters")
+
+
+def prune(
+    blocks: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Blocks to spare, with commas between: SE_5_2, a module path, or a "
+            "pattern such as 'SE_5_*'.",
+        ),
+    ],
+    ckpt: options.Checkpoint = None,
+    arch: options.Arch = None,
+    how: Annotated[
+        Literal["identity", "constant"],
+        typer.Option(
+            help="identity leaves a block out; constant freezes its gates at their "
+            "mean in --gates and folds them into other weights."
+        ),
+    ] = "identity",
+    gates: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN.zarr", help="Gate record of this checkpoint."),
+    ] = None,
+    out: options.Out = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")
+    ] = False,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FILE.onnx", help="Write ONNX as well.")
+    ] = None,
+    plain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a state dict for the network without SE blocks as well "
+            "(resnet50 for seresnet50), if every block is gone.",
+        ),
+    ] = None,
+    trust_pickle: options.TrustPickle = False,
+    force: options.Force = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Leave SE blocks out of a network, or freeze their gates and fold them away."""
+    from se_probe.checkpoints import save_network
+    from se_probe.cli.sources import network_from
+    from se_probe.gates import open_gates
+    from se_probe.pruning import drop_se_blocks, save_plain_weights
+
+    _check_files(out, export, plain, dry_run=dry_run, force=force)
+    record = None if gates is None else open_gates(gates)
+    network = network_from(
+        ckpt, arch, device="cpu", trust_pickle=trust_pickle, quiet=quiet
+    )
+    pruned = drop_se_blocks(network, options.split_list(blocks), how, record)
+    facts = _facts(network, pruned)
+    if not json:
+        _print(facts)
+    if not quiet:
+        for note in pruned.notes:
+            say(f"note: {note}")
+    if out is not None and not dry_run:
+        if plain is not None:
+            save_plain_weights(pruned, plain, overwrite=force)
+        if export is not None:
+            facts["onnx"] = _export(pruned, record, export, force=force, quiet=quiet)
+        save_network(pruned, out, overwrite=force)
+        facts["written"] = [str(path) for path in (out, plain, export) if path]
+    if json:
+        print_json(facts)
+    elif "written" in facts:
+        print(f"written: {', '.join(facts['written'])}")
+
+
+def _check_files(
+    out: Path | None,
+    export: Path | None,
+    plain: Path | None,
+    *,
+    dry_run: bool,
+    force: bool,
+) -> None:
+    """Refuse before the work what could not be written after it."""
+    if dry_run:
+        return
+    from se_probe.checkpoints.own import refuse_existing
+
+    if out is None:
+        raise UsageError("where to? Give --out FILE, or --dry-run to see the plan")
+    for path in (out, export, plain):
+        if path is not None:
+            refuse_existing(path, overwrite=force)
+    if export is not None:
+        from se_probe.pruning import check_onnx_packages
+
+        check_onnx_packages()
+
+
+def _facts(network: "Network", pruned: "Network") -> dict[str, Any]:
+    """What became of each block, and the cost before and after, in JSON types."""
+    n_before = len(network.provenance.removed_blocks)
+    return {
+        "architecture": network.architecture,
+        "checkpoint": network.provenance.checkpoint,
+        "blocks": list(pruned.provenance.removed_blocks[n_before:]),
+        "image_size": list(network.preprocessing.input_size[1:]),
+        "before": _costs(network),
+        "after": _costs(pruned),
+        "notes": list(pruned.notes),
+    }
+
+
+def _costs(network: "Network") -> dict[str, int]:
+    from se_probe.models import count_macs, count_parameters
+
+    return {
+        "parameters": count_parameters(network.model),
+        "macs": count_macs(network.model, network.preprocessing.input_size),
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    blocks, (height, width) = facts["blocks"], facts["image_size"]
+    title = f"SE blocks spared in {facts['architecture']}"
+    n_images = {block["n_images"] for block in blocks} - {None}
+    if n_images:
+        title += f", frozen at the mean of {n_images.pop():,} images"
+    keys = ("name", "path", "channels")
+    print_table(
+        title,
+        [*_COLUMNS, "multiply-adds"],
+        [
+            [*(b[key] for key in keys), _becomes(b), b["parameters"], b["macs"]]
+            for b in blocks
+        ],
+    )
+    before, after = facts["before"], facts["after"]
+    print_table(
+        f"In all, at {height} x {width}",
+        ["", "before", "after", "saved", "(%)"],
+        [
+            ["parameters", *_saving(before["parameters"], after["parameters"])],
+            ["multiply-adds", *_saving(before["macs"], after["macs"])],
+        ],
+    )
+
+
+def _saving(before: int, after: int) -> list[Any]:
+    return [before, after, before - after, 100 * (before - after) / before]
+
+
+def _becomes(block: dict[str, Any]) -> str:
+    if block["how"] == "identity":
+        return "removed"
+    if block["folded_into"] == "scale":
+        return "frozen, kept as a scale"
+    return f"frozen, folded into {block['folded_into']}"
+
+
+def _export(
+    pruned: "Network",
+    record: "xr.DataArray | None",
+    path: Path,
+    *,
+    force: bool,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Write ONNX, compared with torch on recorded images where they are still there."""
+    from se_probe.images import reopen_images
+    from se_probe.pruning import export_onnx
+
+    images = None
+    if record is not None and "images" in record.attrs:
+        try:
+            source = record.attrs["images"]
+            images = reopen_images(source, pruned.preprocessing, batch_size=_N_COMPARED)
+        except ImagesError as error:
+            say(f"note: {error}")
+    batch = None if images is None else images.batch(0)
+    difference = export_onnx(pruned, path, batch, overwrite=force)
+    compared_on = "noise"
+    if images is not None:
+        compared_on = f"{min(_N_COMPARED, len(images))} recorded images"
+    if not quiet:
+        say(
+            f"note: ONNX Runtime and torch differ by {difference:.1g} of the largest "
+            f"logit on {compared_on}"
+        )
+    return {"largest_difference": difference, "compared_on": compared_on}

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from se_probe.errors import UsageError
+from se_probe.plots.learning_curve import figure_learning_curve, history_table
+
+
+def run_of(n_epochs):
+    return [
+        {
+            "epoch": epoch,
+            "train_loss": 2.0 / epoch,
+            "train_accuracy": 1 - 0.5 / epoch,
+            "test_loss": 2.5 / epoch,
+            "test_accuracy": 1 - 0.75 / epoch,
+            "lr": 0.1,
+            "seconds": 1.5,
+        }
+        for epoch in range(1, n_epochs + 1)
+    ]
+
+
+def test_curves_are_the_losses_and_the_accuracies_in_percent():
+    fig = figure_learning_curve(run_of(4))
+
+    loss, accuracy = fig.axes
+    epochs = np.arange(1, 5)
+    for line, top in zip(loss.get_lines(), (2.0, 2.5), strict=True):
+        np.testing.assert_allclose(line.get_xydata(), np.c_[epochs, top / epochs])
+    for line, gap in zip(accuracy.get_lines(), (50, 75), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), 100 - gap / epochs)
+    assert accuracy.get_title() == "held out: 81.2 % after epoch 4"
+
+
+def test_training_and_held_out_curves_keep_their_looks_in_both_panels():
+    loss, accuracy = figure_learning_curve(run_of(3)).axes
+
+    looks = [
+        [(line.get_label(), line.get_color(), line.get_linestyle()) for line in lines]
+        for lines in (loss.get_lines(), accuracy.get_lines())
+    ]
+    assert looks[0] == looks[1]
+    assert [label for label, *_ in looks[0]] == ["training images", "held-out images"]
+
+
+def test_a_single_epoch_is_drawn_as_a_point_on_whole_epochs():
+    loss, _ = figure_learning_curve(run_of(1)).axes
+
+    assert loss.get_xlim() == (0.5, 1.5)
+    assert loss.get_lines()[0].get_marker() == "o"
+    assert all(float(tick).is_integer() for tick in loss.get_xticks())
+
+
+def test_many_epochs_are_drawn_without_markers():
+    loss, _ = figure_learning_curve(run_of(200)).axes
+
+    assert loss.get_lines()[0].get_marker() in {"", "None"}
+
+
+def test_table_has_a_row_for_each_epoch_in_the_history_s_words():
+    table = history_table(run_of(3))
+
+    assert table.to_dict("records") == run_of(3)
+
+
+def test_no_epochs_are_refused():
+    with pytest.raises(UsageError, match="there are no epochs"):
+        figure_learning_curve([])
+
+
+def test_an_epoch_without_its_accuracy_is_refused():
+    history = run_of(2)
+    del history[1]["test_accuracy"]
+
+    with pytest.raises(UsageError, match="but test_accuracy is missing"):
+        history_table(history)
