@@ -233,10 +233,12 @@ def test_a_prefix_of_the_networks_own_is_kept(tmp_path, monkeypatch):
         "        self.net.fc = nn.Linear(4, num_classes)\n"
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delitem(sys.modules, "inner_net", raising=False)
+    # The command has no "" in its path, `python -m pytest` does.
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(tmp_path)
         model = importlib.import_module("inner_net").Inner(7)
+    monkeypatch.delitem(sys.modules, "inner_net")
     torch.save(model.state_dict(), "inner.pt")
 
     network = load_network("inner.pt", "inner_net:Inner")

@@ -88,9 +88,19 @@ def parts(images):
     ]
 
 
+def give_head(network, images, seed):
+    """Random head about the mean image, so that answers differ between images."""
+    head = network.model.eval().head
+    with torch.no_grad():
+        head.weight.normal_(0, 30, generator=torch.Generator().manual_seed(seed))
+        head.bias.zero_()
+        head.bias.sub_(torch.from_numpy(all_logits(network.model, images).mean(0)))
+
+
 @pytest.fixture
-def network(tiny_network):
+def network(tiny_network, tiny_images):
     """In training mode, so that a forgotten eval() shows."""
+    give_head(tiny_network, tiny_images, seed=0)
     tiny_network.model.train()
     return tiny_network
 
@@ -107,11 +117,10 @@ def blocks(network, tiny_images):
 
 
 @pytest.fixture
-def other(network):
+def other(network, tiny_images):
     """A network with another head."""
     changed = copy.deepcopy(network)
-    with torch.no_grad():
-        changed.model.head.weight.add_(torch.randn(4, 6) * 0.5)
+    give_head(changed, tiny_images, seed=1)
     return changed
 
 
@@ -200,6 +209,7 @@ def test_difference_of_two_networks_is_that_of_their_logits(
     right = [logits.argmax(1) == labels for logits in (before, after)]
     assert difference.kl == pytest.approx(mean_kl(before, after), rel=1e-6)
     assert difference.agreement == (before.argmax(1) == after.argmax(1)).mean()
+    assert difference.n_gained != difference.n_lost
     assert difference.n_gained == (~right[0] & right[1]).sum()
     assert difference.n_lost == (right[0] & ~right[1]).sum()
     assert difference.top1_change == pytest.approx(right[1].mean() - right[0].mean())
@@ -256,10 +266,10 @@ def test_unreadable_image_is_skipped_and_named(network, photos):
     (photos / "n02110958" / "2.png").write_bytes(b"no picture")
     images = open_images(photos, network.preprocessing, batch_size=3)
 
-    result = evaluate(network, images, n_timed=0)
+    result = evaluate(network, images, against=copy.deepcopy(network), n_timed=0)
 
     assert result.n_images == 20
-    assert result.network.top1.n_images == 19
+    assert result.network.top1.n_images == result.difference.n_compared == 19
     assert len(result.skipped) == 1
     assert result.skipped[0].startswith("n02110958/2.png")
 

@@ -552,17 +552,17 @@ def test_heatmap_draws_the_boundaries_between_classes(digits):
 
 
 def test_heatmap_rows_are_averaged_to_the_pixels_and_the_title_says_so():
-    gates, class_of = gates_of([3000, 1000], {"SE_2_1": 5})
+    gates, class_of = gates_of([3010, 994], {"SE_2_1": 5})
     record = make_gates(gates, [str(k) for k in class_of])
 
     ax = plot_gate_heatmap(record, "SE_2_1", ax=Figure((4, 2), dpi=50).subplots())
 
     n_pixels = int(2 * 0.77 * 200)  # default margins, and the resolution of `save`
     per_row = next(
-        k for k in range(1, 4000) if -(-3000 // k) + -(-1000 // k) <= n_pixels
+        k for k in range(1, 4000) if -(-3010 // k) + -(-994 // k) <= n_pixels
     )
     assert ax.get_title() == f"SE_2_1\neach row: mean of up to {per_row} images"
-    assert len(image_of(ax)) == -(-3000 // per_row) + -(-1000 // per_row)
+    assert len(image_of(ax)) == -(-3010 // per_row) + -(-994 // per_row)
     first = record.to_numpy()[class_of == 0][:per_row].astype(np.float64)
     np.testing.assert_allclose(image_of(ax)[0], first.mean(axis=0))
 
@@ -678,6 +678,14 @@ def test_unknown_colour_map_is_refused(record):
 
 
 # --- depth ---------------------------------------------------------------------------
+
+
+def test_colour_maps_of_seaborn_are_known():
+    gates = make_gates({"SE_2_1": np.eye(4)}, ["a", "b", "c", "d"])
+
+    ax = plot_gate_heatmap(gates, "SE_2_1", cmap="rocket")
+
+    assert ax.images[0].get_cmap().name == "rocket"
 
 
 def test_depth_curves_are_the_summary_in_network_order(record, moments):

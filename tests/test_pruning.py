@@ -54,31 +54,31 @@ torch.set_num_threads(1)
 SIDE = 64
 
 
-def lively(model: nn.Module) -> nn.Module:
+@torch.no_grad()
+def lively(model: nn.Module, size: tuple[int, ...]) -> nn.Module:
     """Evaluation mode, with batch norms that do something and gates that vary."""
     generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.running_mean.normal_(0, 0.3, generator=generator)
-                module.running_var.uniform_(0.5, 2, generator=generator)
-                if module.affine:
-                    module.weight.uniform_(0.5, 1.5, generator=generator)
-                    module.bias.normal_(0, 0.3, generator=generator)
-        for name, parameter in model.named_parameters():
-            if re.search(r"(fc[12]|conv_(reduce|expand))\.weight$", name):
-                parameter.mul_(3)
-            if re.search(r"(fc1|conv_reduce)\.bias$", name):
-                parameter.fill_(0.5)  # keeps the few hidden units of a block awake
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = None  # the mean over all batches
+            if module.affine:
+                module.weight.uniform_(0.5, 1.5, generator=generator)
+                module.bias.normal_(0, 0.3, generator=generator)
+    for name, parameter in model.named_parameters():
+        if re.search(r"(fc[12]|conv_(reduce|expand))\.weight$", name):
+            parameter.mul_(3)
+        if re.search(r"(fc1|conv_reduce)\.bias$", name):
+            parameter.fill_(1)  # keeps the few hidden units of a block awake
+    model.train()(torch.randn(8, *size, generator=generator))
     return model.eval()
 
 
 def built(arch: str, side: int = SIDE, **settings) -> Network:
     network = build_network(arch, num_classes=10, **settings)
-    lively(network.model)
     preprocessing = network.preprocessing
     if preprocessing.input_size[0] == 3:
         preprocessing = replace(preprocessing, input_size=(3, side, side))
+    lively(network.model, preprocessing.input_size)
     return replace(network, preprocessing=preprocessing)
 
 
@@ -107,11 +107,12 @@ def frozen_logits(
     network: Network, gates: Mapping[str, np.ndarray], images: Tensor
 ) -> Tensor:
     """Logits of the unfolded network, whose gates are replaced on their way."""
-    by_path = {block.path: block for block in blocks_of(network)}
     with ExitStack() as hooks:
-        for path, values in gates.items():
-            constant = torch.from_numpy(values).to(images)
-            gate = network.model.get_submodule(by_path[path].gate_path)
+        for block in blocks_of(network):
+            if block.path not in gates:
+                continue
+            constant = torch.from_numpy(gates[block.path]).to(images)
+            gate = network.model.get_submodule(block.gate_path)
             hook = gate.register_forward_hook(
                 lambda module, args, output, constant=constant: constant.expand(
                     len(output), -1
@@ -146,16 +147,10 @@ def places(network: Network) -> dict[str, str]:
         ("ghostnet_100", "blocks.4.0.se", "blocks.4.0.ghost2.primary_conv.0"),
         ("semnasnet_100", "blocks.2.0.se", "blocks.2.0.conv_pwl"),
         ("rexnet_100", "features.3.se", "features.3.conv_dw.bn"),
-        ("hgnet_tiny", "stages.0.blocks.0.aggregation.1", "stages.1.downsample.conv"),
         (
             "torchvision:mobilenet_v3_small",
             "features.1.block.1",
             "features.1.block.2.0",
-        ),
-        (
-            "torchvision:efficientnet_b0",
-            "features.2.0.block.2",
-            "features.2.0.block.3.0",
         ),
         ("se_resnet18", "layer3.0.se", "layer3.0.bn2"),
         ("se_lenet", "se", "fc1"),
@@ -180,11 +175,10 @@ def test_a_folded_network_computes_what_the_frozen_one_does(arch, block, folded_
     saved = sum(block.parameters for block in blocks)
     assert count_parameters(folded.model) == count_parameters(network.model) - saved
     assert weights_sha256(network.model) == before
-    assert blocks_of(network) == blocks
 
 
 def test_folding_is_exact_but_for_rounding():
-    network = built("se_resnet20_cifar", 32)
+    network = built("se_resnet20_cifar", 32, options={"reduction": 4})
     network.model.double()
     images, gates = pictures(network), random_gates(blocks_of(network))
 
@@ -292,7 +286,8 @@ def flow_network(
     forward: Callable[[Flow, Tensor], Tensor], seed: int = 0, **options
 ) -> Network:
     torch.manual_seed(seed)
-    return Network(lively(Flow(forward, **options)), Preprocessing((3, 12, 12)))
+    model = lively(Flow(forward, **options), (3, 12, 12))
+    return Network(model, Preprocessing((3, 12, 12)))
 
 
 def check_flow(network: Network, gates: np.ndarray) -> Network:
@@ -367,8 +362,9 @@ def test_maps_with_channels_last_keep_their_scale():
             hidden = self.fc1(x.mean((1, 2), keepdim=True)).relu()
             return x * self.gate(self.fc2(hidden))
 
-    network = flow_network(lambda n, x: n.se(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+    network = flow_network(lambda n, x: n.plain(x))
     network.model.se = ChannelsLastGate()
+    network.model.run = lambda n, x: n.se(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
     folded = check_flow(network, np.linspace(0.1, 1, 8))
 
@@ -411,7 +407,7 @@ def cifar() -> Network:
     """SE-ResNet-20 whose blocks sit on the shortcut: three fold, six do not."""
     torch.manual_seed(0)
     model = create_model("se_resnet20_cifar", reduction=4, integration="identity")
-    return Network(lively(model), Preprocessing((3, 32, 32)))
+    return Network(lively(model, (3, 32, 32)), Preprocessing((3, 32, 32)))
 
 
 @pytest.fixture
@@ -470,7 +466,7 @@ def test_what_is_kept_and_that_nothing_is_left_is_said(cifar):
     kept = [path for path, place in into.items() if place == "scale"]
     assert len(pruned.notes) == len(kept) + 1
     assert pruned.notes[0] == (
-        f"SE_2_2 ({kept[0]}) stays as a scale of 16 numbers: its product goes into add"
+        f"SE_2_1 ({kept[0]}) stays as a scale of 16 numbers: its product goes into add"
     )
     assert pruned.notes[-1] == "no SE block is left in the network"
 
@@ -604,15 +600,25 @@ def test_gates_and_constants_together_are_refused(lenet, digits):
 # --- blocks that are no modules of their own -----------------------------------------
 
 
-def inlined(net: Flow, x: Tensor) -> Tensor:
-    hidden = net.se.relu(net.se.fc1(net.se.squeeze(x)))
-    return net.plain(x * net.se.gate(net.se.fc2(hidden)))
+def excitation() -> nn.ModuleDict:
+    """Layers of a block that is computed elsewhere."""
+    layers = {"fc1": nn.Conv2d(8, 2, 1), "relu": nn.ReLU(), "fc2": nn.Conv2d(2, 8, 1)}
+    return nn.ModuleDict(layers | {"gate": nn.Sigmoid()})
+
+
+def gate_of(net: Flow, x: Tensor) -> Tensor:
+    hidden = net.se["relu"](net.se["fc1"](x.mean((2, 3), keepdim=True)))
+    return net.se["gate"](net.se["fc2"](hidden))
 
 
 def test_a_block_inside_another_module_cannot_be_taken_out():
-    network = flow_network(inlined)
+    network = flow_network(lambda n, x: n.plain(x))
+    network.model.se = excitation()
+    network.model.run = lambda n, x: n.plain(x * gate_of(n, x))
 
-    with pytest.raises(BlockError, match=r"SE_0_1 .* inside the network.* SEBlock is"):
+    with pytest.raises(
+        BlockError, match=r"inside the network, .*models.SEBlock is one"
+    ):
         drop_se_blocks(network, ["SE_0_1"])
 
 
@@ -621,12 +627,9 @@ def test_a_module_that_is_handed_its_gate_cannot_be_taken_out():
         def forward(self, x: Tensor, gate: Tensor) -> Tensor:
             return x * gate
 
-    def with_gate(net: Flow, x: Tensor) -> Tensor:
-        hidden = net.se.relu(net.se.fc1(net.se.squeeze(x)))
-        return net.plain(net.scale(x, net.se.gate(net.se.fc2(hidden))))
-
-    network = flow_network(with_gate)
-    network.model.scale = Scale()
+    network = flow_network(lambda n, x: n.plain(x))
+    network.model.se, network.model.scale = excitation(), Scale()
+    network.model.run = lambda n, x: n.plain(n.scale(x, gate_of(n, x)))
 
     with pytest.raises(BlockError, match=r"inside 'scale' \(Scale\), which does more"):
         drop_se_blocks(network, ["scale"])

@@ -109,7 +109,7 @@ def test_unknown_criterion_is_refused():
 def test_criterion_that_needs_more_images_is_refused(by):
     summary = block_summary(make_gates({"SE_2_1": [[0.3]]}, ["pug"]))
 
-    with pytest.raises(GateRecordError, match=f"ranked by {by}: it is known of none"):
+    with pytest.raises(GateRecordError, match=f"no block's {by} is known"):
         rank_blocks(summary, by)
 
 

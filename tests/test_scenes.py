@@ -164,11 +164,11 @@ def test_pens_move_scale_flip_and_turn():
     canvas = Canvas()
     pen = canvas.placed((0.5, 0), scale=0.5, flip=True, turn=np.pi / 2)
 
-    pen.rectangle((0.2, -0.2, 0.8, 0.2), RED)  # to the right of the pen: now above it
+    pen.rectangle((0.2, 0.0, 0.8, 0.4), RED)  # right of the pen and below: above, left
 
     rows, columns = np.nonzero(painted(canvas) > 0.5)
     centre = np.array([columns.mean(), rows.mean()]) / (SIDE / 2) - 1
-    np.testing.assert_allclose(centre, (0.5, -0.25), atol=0.03)
+    np.testing.assert_allclose(centre, (0.4, -0.25), atol=0.03)
 
 
 def test_flattened_pens_turn_what_is_flattened():

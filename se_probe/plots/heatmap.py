@@ -260,7 +260,9 @@ def _averaging(rows: xr.DataArray) -> str:
 
 def _check_cmap(cmap: str) -> None:
     if cmap not in matplotlib.colormaps:
+        import seaborn  # noqa: F401  (brings rocket, mako, flare, crest, vlag, icefire)
+    if cmap not in matplotlib.colormaps:
         raise UsageError(
-            f"matplotlib has no colour map {cmap!r}; it has viridis, magma, hot, gray "
+            f"there is no colour map {cmap!r}; there are viridis, magma, hot, rocket "
             "and many more"
         )

@@ -95,9 +95,9 @@ def rank_blocks(summary: xr.Dataset, by: Criterion = "input_dependence") -> xr.D
     score = block_scores(summary, by)
     if not np.isfinite(score).any():
         raise GateRecordError(
-            f"blocks cannot be ranked by {by}: it is known of none. The record needs "
-            f"two images for input_dependence, two classes of two for between, and two "
-            f"of {MIN_IMAGES} for separability"
+            f"no block's {by} is known, so they cannot be ranked by it. The record "
+            f"needs two images for input_dependence, two classes of two for between, "
+            f"and two of {MIN_IMAGES} for separability"
         )
     order = np.argsort(score.values, kind="stable")
     known = summary.assign(_known_facts(summary)).assign(score=score)

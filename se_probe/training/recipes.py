@@ -128,18 +128,19 @@ _CIFAR = Recipe(
     crop_padding=4,
     flip=True,
 )
+# For SE-ResNet-50 at 48 pixels: about 40 s an epoch on two CPU cores.
 _SCENES = Recipe(
-    "sgd",
-    lr=0.05,
-    weight_decay=5e-4,
-    epochs=8,
+    "adamw",
+    lr=1e-3,
+    weight_decay=0.05,
+    epochs=5,
     batch_size=32,
     warmup_epochs=1,
     schedule="cosine",
     crop_padding=4,
     flip=True,
     stop_at=0.95,
-    per_class=100,
+    per_class=80,
 )
 _GREY = {"digits": _DIGITS, "mnist": _MNIST, "fashion-mnist": _MNIST}
 

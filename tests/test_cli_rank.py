@@ -1,0 +1,233 @@
+"""The commands rank and evaluate."""
+
+import csv
+import json
+import sys
+import typing
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+
+import se_probe.cli
+from se_probe.checkpoints import build_network, load_network, save_network
+from se_probe.cli.evaluate import evaluate
+from se_probe.cli.rank import rank
+from se_probe.gates import make_gates
+from se_probe.images import open_images
+from se_probe.record import record_gates
+from se_probe.stats import CRITERIA
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch, tmp_path):
+    """The two commands beside each other, whatever else there is."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command("rank")(rank)
+    app.command("evaluate")(evaluate)
+    monkeypatch.setattr(se_probe.cli, "app", app)
+    monkeypatch.delenv("SE_PROBE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def ckpt(tmp_path):
+    network = build_network("se_lenet", seed=1)
+    network.provenance = type(network.provenance)(
+        data={"kind": "built-in", "name": "digits", "path": None}
+    )
+    save_network(network, tmp_path / "net.pt")
+    return tmp_path / "net.pt"
+
+
+@pytest.fixture
+def other(tmp_path):
+    network = build_network("se_lenet", seed=2)
+    save_network(network, tmp_path / "other.pt")
+    return tmp_path / "other.pt"
+
+
+@pytest.fixture
+def record(ckpt, tmp_path):
+    network = load_network(ckpt)
+    images = open_images("digits", network.preprocessing, per_class=3, batch_size=10)
+    record_gates(network, images, out=tmp_path / "run.zarr")
+    return tmp_path / "run.zarr"
+
+
+@pytest.fixture
+def two_blocks(monkeypatch):
+    """Gate record in memory in place of one on disk: SE_3_1 hardly moves."""
+    rng = np.random.default_rng(0)
+    values = {
+        "SE_2_1": 0.5 + 0.1 * rng.normal(size=(10, 4)),
+        "SE_3_1": 0.5 + 0.01 * rng.normal(size=(10, 4)),
+    }
+    gates = make_gates(values, ["pug", "cliff"] * 5)
+    monkeypatch.setattr("se_probe.gates.open_gates", lambda path: gates)
+
+
+# --- rank ----------------------------------------------------------------------------
+
+
+def test_rank_needs_the_record_only_and_no_torch(command, two_blocks, monkeypatch):
+    for name in [n for n in sys.modules if n.partition(".")[0] in {"torch", "timm"}]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+
+    status, out, _ = command("rank", "run.zarr")
+
+    assert status == 0
+    assert "SE blocks by input_dependence" in out
+    assert out.index("SE_3_1") < out.index("SE_2_1")
+
+
+def test_rank_prints_plain_json(command, two_blocks):
+    status, out, _ = command("rank", "run.zarr", "--by", "between", "--json")
+
+    facts = json.loads(out, parse_constant=lambda name: pytest.fail(name))
+    assert status == 0
+    assert facts["ranked_by"] == "between"
+    assert [block["rank"] for block in facts["blocks"]] == [1, 2]
+    assert facts["blocks"][0]["score"] == facts["blocks"][0]["between"]
+    assert "measured" not in facts
+
+
+def test_rank_measures_on_the_half_that_it_does_not_calibrate_on(
+    command, ckpt, record, tmp_path
+):
+    status, out, err = command(
+        *("rank", record, "--ckpt", ckpt, "--data", "digits", "--per-class", 3),
+        *("--json", "--out", tmp_path / "out", "--threads", 1),
+    )
+
+    facts = json.loads(out)
+    assert status == 0, err
+    assert "constants from 15 recorded images, judged on 15 others" in err
+    assert facts["measured"]["n_images"] == 15
+    assert facts["measured"]["n_calibration"] == 15
+    block = facts["blocks"][0]
+    assert 0 < block["frozen"]["kl"] < block["identity"]["kl"]
+    assert block["milliseconds"] > 0
+    assert facts["agreement"]["input_dependence"]["n_blocks"] == 1
+    assert [point["line"] for point in facts["curve"]] == [
+        "frozen",
+        "identity",
+        "random",
+    ]
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {
+        "ranking.csv",
+        *(f"block_costs.{suffix}" for suffix in ("png", "pdf", "csv")),
+        *(f"freezing_curve.{suffix}" for suffix in ("png", "pdf", "csv")),
+    }
+    with (tmp_path / "out" / "block_costs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["kl"]) == pytest.approx(block["frozen"]["kl"], rel=1e-5)
+
+
+def test_rank_without_out_prints_tables_only(command, ckpt, record, tmp_path):
+    before = set(tmp_path.iterdir())
+
+    status, out, _ = command(
+        *("rank", record, "--ckpt", ckpt, "--per-class", 3, "--quiet")
+    )
+
+    assert status == 0
+    assert "Measured on 15 images" in out
+    assert "Rank correlation of each criterion" in out
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_rank_refuses_a_record_of_another_network(command, other, record):
+    status, _, err = command("rank", record, "--ckpt", other, "--data", "digits")
+
+    assert status == 1
+    assert "made with other weights" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["--by", "depth"], 2, "depth"),
+        (["--data", "digits"], 2, "give the record's network with --ckpt"),
+        ([], 1, "there is no gate record at nowhere.zarr"),
+    ],
+)
+def test_rank_says_what_is_wrong(command, arguments, status, sentence):
+    got, _, err = command("rank", "nowhere.zarr", *arguments)
+
+    assert got == status
+    assert sentence in err
+
+
+def test_rank_offers_every_criterion():
+    annotation = typing.get_type_hints(rank, include_extras=False)["by"]
+
+    assert typing.get_args(annotation) == CRITERIA
+
+
+# --- evaluate ------------------------------------------------------------------------
+
+
+def test_evaluate_prints_accuracy_with_intervals(command, ckpt):
+    status, out, _ = command("evaluate", "--ckpt", ckpt, "--per-class", 2)
+
+    assert status == 0
+    assert "On 20 images" in out
+    assert "top-1 accuracy (95 % interval)" in out
+    assert "net.pt" in out
+    assert f"{ckpt.stat().st_size:,}" in out
+    assert "latency, 32 images (ms)" in out
+
+
+def test_evaluate_compares_two_networks(command, ckpt, other):
+    arguments = ("--ckpt", ckpt, "--against", other, "--per-class", 2)
+
+    status, out, _ = command("evaluate", *arguments)
+    _, text, _ = command("evaluate", *arguments, "--json")
+
+    facts = json.loads(text)
+    assert status == 0
+    assert facts["against"]["checkpoint"] == "other.pt"
+    assert facts["against"]["file_bytes"] == other.stat().st_size
+    difference = facts["difference"]
+    assert f"{difference['n_gained']} gained and {difference['n_lost']} lost" in out
+    assert f"mean KL divergence {difference['kl']:.3g} nats" in out
+    assert "exact McNemar p" in out
+
+
+def test_evaluate_of_a_network_against_itself_finds_nothing(command, ckpt):
+    status, out, _ = command(
+        "evaluate", "--ckpt", ckpt, "--against", ckpt, "--per-class", 2
+    )
+
+    assert status == 0
+    assert "changes by +0.0 points" in out
+    assert "the same prediction for 100.0 % of 20 images" in out
+
+
+def test_evaluate_names_skipped_and_unknown_images(command, tmp_path):
+    save_network(build_network("se_lenet"), tmp_path / "net.pt")
+    folder = tmp_path / "images"
+    for name in ("0", "thing"):
+        (folder / name).mkdir(parents=True)
+        Image.new("L", (28, 28), 99).save(folder / name / "a.png")
+    (folder / "0" / "b.png").write_bytes(b"no picture")
+
+    status, out, _ = command(
+        "evaluate", "--ckpt", tmp_path / "net.pt", "--data", folder
+    )
+
+    assert status == 0
+    assert "1 images are of classes that the network does not know" in out
+    assert "skipped: 0/b.png" in out
+
+
+def test_evaluate_says_what_is_missing(command):
+    status, _, err = command("evaluate", "--data", "digits")
+
+    assert status == 2
+    assert "--ckpt" in err
