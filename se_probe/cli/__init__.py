@@ -28,7 +28,10 @@ app = typer.Typer(
     add_completion=False,
 )
 
-_COMMANDS = ("demo", "inspect", "classes", "record", "plot")
+_COMMANDS = (
+    *("demo", "inspect", "classes", "record", "plot", "rank", "prune", "evaluate"),
+    "train",
+)
 
 for _name in _COMMANDS:
     app.command(_name)(getattr(import_module(f"se_probe.cli.{_name}"), _name))
