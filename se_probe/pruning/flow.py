@@ -121,7 +121,7 @@ class _Flow:
         weight, bias = (self._own_parameter(argument) for argument in norm.args[1:3])
         if weight is None or bias is None:
             return None
-        return Fold(weight.rpartition(".")[0], (weight,))
+        return Fold(weight.rpartition(".")[0], (weight, bias))
 
     def _layer_behind(self, product: Node, *, is_negative: bool) -> Fold | Kept:
         node, repeats = product, 1
