@@ -485,7 +485,7 @@ def test_real_network_reaches_its_accuracy_on_real_photos(command, real_data, tm
 
     status, _, _ = command(
         *("record", *network, "--data", real_data / "photos" / "val"),
-        *("--out", "run.zarr", "--quiet"),
+        *("--image-size", 224, "--out", "run.zarr", "--quiet"),
     )
 
     record = open_gates("run.zarr")

@@ -410,7 +410,8 @@ class Noise(torch.utils.data.Dataset):
         noise = torch.Generator().manual_seed(i)
         return torch.rand(1, 28, 28, generator=noise), str(i % 10)
 network = build_network("se_lenet")
-record_gates(network, open_images(Noise(), network.preprocessing), out=sys.argv[2])
+images = open_images(Noise(), network.preprocessing, batch_size=100)
+record_gates(network, images, out=sys.argv[2], threads=1)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
     peaks = [

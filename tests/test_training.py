@@ -474,6 +474,17 @@ def write_folder(root, n=6, sides=("train", "test")):
     return root
 
 
+def test_accuracy_is_over_the_held_out_images_that_can_be_read(tmp_path):
+    write_folder(tmp_path)
+    (tmp_path / "test/dark/3.png").write_bytes(b"damaged")
+    recipe = replace(SHORT, epochs=1, warmup_epochs=0, per_class=None)
+    network, train_images, test_images = prepare_training("se_lenet", tmp_path, recipe)
+
+    train_network(network, train_images, test_images, recipe, held_bytes=0)
+
+    assert network.provenance.metrics["n_images"] == 11
+
+
 @pytest.mark.parametrize("held_bytes", [0, 2**30])
 def test_pictures_that_cannot_be_read_are_left_out(tmp_path, held_bytes):
     write_folder(tmp_path)
@@ -553,7 +564,10 @@ def test_nan_stops_the_training_and_spares_the_last_good_checkpoint(tmp_path):
         if result["epoch"] == 2:
             network.model.fc3.weight.data[0, 0] = math.nan
 
-    with pytest.raises(SEProbeError, match="no longer a number in epoch 3 of 3; the w"):
+    with pytest.raises(
+        SEProbeError,
+        match="no longer a number in epoch 3 of 3; the last good one is epoch 2",
+    ):
         train_network(
             network,
             train_images,
@@ -571,7 +585,9 @@ def test_nan_stops_the_training_and_spares_the_last_good_checkpoint(tmp_path):
 def test_nan_in_the_first_epoch_leaves_no_checkpoint(tmp_path):
     recipe = replace(SHORT, lr=1e30, warmup_epochs=0)
 
-    with pytest.raises(SEProbeError, match=r"epoch 1 of 3; nothing was saved. Lower"):
+    with pytest.raises(
+        SEProbeError, match=r"epoch 1 of 3; there is no good one yet. Lower"
+    ):
         trained(recipe, out=tmp_path / "net.pt")
 
     assert not list(tmp_path.iterdir())

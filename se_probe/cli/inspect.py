@@ -1,8 +1,6 @@
 """``se-probe inspect``: the SE blocks of a network and what they cost."""
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table
@@ -19,10 +17,7 @@ _COLUMNS = (
 def inspect(
     ckpt: options.Checkpoint = None,
     arch: options.Arch = None,
-    image_size: Annotated[
-        int | None,
-        typer.Option(min=8, help="Side of the input; default: the network's own."),
-    ] = None,
+    image_size: options.ImageSize = None,
     json: options.Json = False,
     trust_pickle: options.TrustPickle = False,
 ) -> None:

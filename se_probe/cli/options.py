@@ -14,6 +14,7 @@ __all__ = [
     "DataRoot",
     "Device",
     "Force",
+    "ImageSize",
     "Json",
     "Out",
     "Precision",
@@ -49,6 +50,14 @@ Data = Annotated[
 DataRoot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where the files of a named data set are."),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        min=8,
+        metavar="N",
+        help="Side of the input; default: the network's own. Gates depend on it.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images per batch.")]

@@ -78,6 +78,7 @@ def plot(
     format: Annotated[
         str, typer.Option(metavar="png,pdf,svg", help="Of the figures.")
     ] = "png,pdf",
+    image_size: options.ImageSize = None,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = 0,
@@ -108,6 +109,7 @@ def plot(
             "data_root": str(data_root) if data_root else None,
             "per_class": per_class,
             "others": others,
+            "image_size": image_size,
             "device": device,
             "batch_size": batch_size,
             "threads": threads,

@@ -100,6 +100,7 @@ def _record_into(
         workers=workers,
         per_class=settings["per_class"],
         seed=settings["seed"],
+        image_size=settings["image_size"],
     )
     names = _names_in(network, every)
     asked = _asked(network, names, queries)

@@ -28,6 +28,7 @@ def record(
             min=1, help="At most so many images of each class, evenly chosen."
         ),
     ] = None,
+    image_size: options.ImageSize = None,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = 0,
@@ -62,6 +63,7 @@ def record(
         workers=workers,
         per_class=per_class,
         seed=seed,
+        image_size=image_size,
     )
     try:
         with progress_bar("recording", quiet=quiet) as progress:

@@ -1,6 +1,7 @@
 """The network and the images that a command was asked to use."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +57,19 @@ def images_for(
     split: str = "test",
     per_class: int | None = None,
     seed: int = 0,
+    image_size: int | None = None,
 ) -> "LabelledImages":
     """Images of `--data`, of what the checkpoint names, or of `$SE_PROBE_DATA`."""
     from se_probe.images import open_images
 
     source, root = _source(network.provenance.data, data, data_root)
+    preprocessing = network.preprocessing
+    if image_size is not None:
+        shape = (preprocessing.input_size[0], image_size, image_size)
+        preprocessing = replace(preprocessing, input_size=shape)
     return open_images(
         source,
-        network.preprocessing,
+        preprocessing,
         batch_size=batch_size,
         workers=workers,
         root=root,
