@@ -177,12 +177,14 @@ class _Trainer:
         self.optimizer = make_optimizer(self.model, recipe)
         self.n_steps = -(-len(self.train.usable) // recipe.batch_size)
         self.schedule = make_schedule(self.optimizer, recipe, self.n_steps)
+        self.n_tested = 0
 
     def go_on(self, begun: dict[str, Any]) -> History:
         """Take over the weights, the optimizer and the history of a run."""
         self.model.load_state_dict(begun["weights"])
         if "optimizer" in begun:
             self.optimizer.load_state_dict(begun["optimizer"])
+        self.n_tested = begun["metrics"]["n_images"]
         history: History = list(begun["metrics"]["history"])
         self.describe(begun["metrics"]["settings"], history)
         return history
@@ -195,7 +197,7 @@ class _Trainer:
             sha256="",
             data=self.train.images.source,
             seed=self.recipe.seed,
-            metrics=training_metrics(settings, history, len(self.test.usable)),
+            metrics=training_metrics(settings, history, self.n_tested),
         )
 
     def run_epoch(self, epoch: int, progress: Progress | None) -> EpochResult:
@@ -288,6 +290,7 @@ class _Trainer:
             logits, labels = self._logits(batch.pixels), batch.labels.to(self.device)
             loss = functional.cross_entropy(logits, labels)
             meter.add(loss.item(), logits.argmax(dim=1) == labels)
+        self.n_tested = meter.n_images
         return meter.means()
 
 
@@ -317,7 +320,9 @@ def _autocast(
 
 
 def _diverged(epoch: int, recipe: Recipe) -> SEProbeError:
-    kept = f"the weights saved are of epoch {epoch}" if epoch else "nothing was saved"
+    kept = (
+        f"the last good one is epoch {epoch}" if epoch else "there is no good one yet"
+    )
     return SEProbeError(
         f"the loss is no longer a number in epoch {epoch + 1} of {recipe.epochs}; "
         f"{kept}. Lower the learning rate ({recipe.lr:g} now), or add warm-up epochs"
