@@ -177,10 +177,9 @@ def _draw_curves(
     ax: Axes, shown: xr.Dataset, styles: Mapping[str, Mapping[str, Any]]
 ) -> None:
     x = shown["channel_in_block"].values
-    for name in shown["class_name"].values:
-        one = shown.sel(class_name=name)
-        label = class_label(name, one["count"].item())
-        ax.plot(x, one["mean"].values, label=label, **styles[name])
+    facts = (shown[key].values for key in ("class_name", "count", "mean"))
+    for name, n_images, mean in zip(*facts, strict=True):
+        ax.plot(x, mean, label=class_label(name, int(n_images)), **styles[name])
 
 
 def _draw_cloud(ax: Axes, shown: xr.Dataset) -> None:

@@ -130,10 +130,11 @@ def heatmap_table(
         "class_name": rows["class_name"].to_numpy(),
         "n_images": rows["n_images"].to_numpy(),
     }
+    gates, block_of = rows.to_numpy(), rows["block"].to_numpy()
     for block in chosen:
-        part = rows.isel(channel=rows["block"].to_numpy() == block)
-        for i in pick_channels(part.sizes["channel"], channels):
-            columns[f"{block}/{i}"] = part.isel(channel=i).to_numpy()
+        part = gates[:, block_of == block]
+        for i in pick_channels(part.shape[1], channels):
+            columns[f"{block}/{i}"] = part[:, i]
     return pd.DataFrame(columns)
 
 
