@@ -796,6 +796,23 @@ def test_our_file_is_plain_and_the_same_twice(lenet, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.pt", "b.pt"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [("torchvision", None), ("named folder", None), ("folder", "/photos")],
+)
+def test_checkpoint_names_a_data_set_and_not_where_its_files_lie(
+    lenet, tmp_path, kind, kept
+):
+    lenet.provenance = Provenance(
+        data={"kind": kind, "name": "mnist", "path": "/photos"}
+    )
+
+    save_network(lenet, tmp_path / "model.pt")
+
+    data = load_network(tmp_path / "model.pt").provenance.data
+    assert data == {"kind": kind, "name": "mnist", "path": kept}
+
+
 def test_saving_does_not_overwrite_unasked(lenet, tmp_path):
     (tmp_path / "model.pt").write_text("dear to somebody")
 

@@ -688,6 +688,7 @@ def test_cifar_as_folders_of_pictures(tmp_path):
     images = open_images("cifar10", SMALL, root=tmp_path, split="train")
 
     assert images.image_ids == ("train/frog/0.png",)
+    assert images.source["name"] == "cifar10"
     assert reopen_images(images.source, SMALL).source == images.source
 
 

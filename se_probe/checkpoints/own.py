@@ -38,7 +38,8 @@ def save_network(
 
     The file holds a dict of plain types and tensors: `format`, `version`,
     `architecture`, `options`, `class_names`, `preprocessing`, `data`, `seed`,
-    `metrics`, `removed_blocks` and `weights` (the plain state dict). The same network
+    `metrics`, `removed_blocks` and `weights` (the plain state dict). Of an image folder
+    `data` keeps the path, of a data set that has a name only that. The same network
     gives the same bytes. It is written beside its place and then moved there, so that
     a full disk or Ctrl-C leaves no half file and spares the old one.
 
@@ -95,7 +96,7 @@ def _content(network: Network) -> dict[str, Any]:
         "options": network.options,
         "class_names": network.class_names.spec,
         "preprocessing": network.preprocessing.as_dict(),
-        "data": provenance.data,
+        "data": _without_root(provenance.data),
         "seed": provenance.seed,
         "metrics": provenance.metrics,
         "removed_blocks": provenance.removed_blocks,
@@ -106,6 +107,14 @@ def _content(network: Network) -> dict[str, Any]:
         for name, tensor in network.model.state_dict().items()
     }
     return _plain(facts) | {"weights": weights}
+
+
+def _without_root(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    # A data set that has a name is known by it: where its files lie is the reader's
+    # affair, and no business of those the checkpoint is given to.
+    if data is None or data.get("kind") == "folder":
+        return data
+    return {key: None if key == "path" else value for key, value in data.items()}
 
 
 def _plain(facts: dict[str, Any]) -> dict[str, Any]:

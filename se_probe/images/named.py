@@ -4,6 +4,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def named_pictures(
     where = _cache() if root is None else Path(root).expanduser()
     if name in _CIFAR:
         if not _has_cifar_files(name, where) and (where / split).is_dir():
-            return folder_pictures(where, split, mode)
+            return _named_folder(name, folder_pictures(where, split, mode))
         pixels, labels, class_names = _cifar(name, where, split, root is None)
     else:
         pixels, labels, class_names = _mnist(name, where, split, root is None)
@@ -80,6 +81,12 @@ def _facts(
         "split": split,
         "decoder": f"stored pixels, Pillow {pillow_version}, {mode}",
     }
+
+
+def _named_folder(name: str, pictures: Pictures) -> Pictures:
+    # The data set keeps its name, whatever the folder is called that holds its files.
+    facts = {**pictures.facts, "kind": "named folder", "name": name}
+    return replace(pictures, facts=facts)
 
 
 def _cache() -> Path:

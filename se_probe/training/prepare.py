@@ -107,7 +107,7 @@ def _preprocessing(network: Network, data: str | Path) -> Preprocessing:
 
 
 def _check_apart(train: LabelledImages, data: str | Path) -> None:
-    if train.source["kind"] == "folder" and train.source["split"] is None:
+    if train.source["split"] is None:
         raise ImagesError(
             f"{data} holds classes but not train and test: a network is tested on "
             "images that it was not trained on, so move them into train/CLASS and "
