@@ -15,6 +15,7 @@ from se_probe.checkpoints.network import (
     weights_sha256,
 )
 from se_probe.checkpoints.own import save_network, write_whole
+from se_probe.checkpoints.seeded import seeded
 
 __all__ = [
     "Network",
@@ -24,6 +25,7 @@ __all__ = [
     "load_network",
     "pick_device",
     "save_network",
+    "seeded",
     "weights_sha256",
     "write_whole",
 ]

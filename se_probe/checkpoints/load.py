@@ -36,6 +36,7 @@ from se_probe.checkpoints.network import (
 )
 from se_probe.checkpoints.own import is_own, rebuild
 from se_probe.checkpoints.published import PREFIX, published_network
+from se_probe.checkpoints.seeded import seeded
 from se_probe.checkpoints.weights import View, find_weights, views
 from se_probe.class_names import LabelSet, label_set
 from se_probe.errors import UsageError
@@ -129,7 +130,7 @@ def build_network(
         for.
     class_names : LabelSet, sequence of str or "imagenet-1k", optional
     seed : int, default 0
-        Of the random weights; torch's own generator is left as it was.
+        Of the random weights; global generators are left as they were.
     pretrained : bool, default False
         Published weights instead (timm's architectures only).
     options : mapping, optional
@@ -161,8 +162,7 @@ def build_network(
         labels = _label_set(class_names)
         class_names = _checked_names(labels, num_classes or len(labels))
         num_classes = len(class_names)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         model = build_model(name, num_classes, options)
     _open_zero_scales(model)
     network = _assemble(model, name, dict(options or {}), num_classes, class_names)

@@ -32,6 +32,7 @@ _N_DEFAULT_CLASSES = 10
 def recorded_gates(
     ckpt: str,
     queries: Sequence[str],
+    batches: Sequence[int],
     settings: dict[str, Any],
     workers: int,
     trust_pickle: bool,
@@ -44,6 +45,8 @@ def recorded_gates(
     ckpt : str
     queries : sequence of str
         Classes as typed.
+    batches : sequence of int
+        Those to be drawn. The whole test set is recorded where there are any.
     settings : dict
         Options that change the numbers, in plain JSON types.
     workers : int
@@ -61,20 +64,23 @@ def recorded_gates(
         "version": se_probe.__version__,
     }
     entry = cache_entry(request)
-    found = find_cached(entry, queries or PAPER_CLASSES)
+    found = find_cached(entry, queries)
     if found is not None:
         if not quiet:
             say(
                 f"drawing from what was recorded before ({found.sizes['image']} images)"
             )
         return found
-    return _record_into(entry, ckpt, queries, settings, workers, trust_pickle, quiet)
+    return _record_into(
+        *(entry, ckpt, queries, batches), settings, workers, trust_pickle, quiet
+    )
 
 
 def _record_into(
     entry: Path,
     ckpt: str,
     queries: Sequence[str],
+    batches: Sequence[int],
     settings: dict[str, Any],
     workers: int,
     trust_pickle: bool,
@@ -83,6 +89,7 @@ def _record_into(
     from se_probe.cache import files_stamp, record_path
     from se_probe.cli.record import say_summary, summarise
     from se_probe.cli.sources import images_for, network_from
+    from se_probe.plots.batches import check_batches
     from se_probe.record import record_gates
 
     network = network_from(
@@ -104,10 +111,14 @@ def _record_into(
     )
     names = _names_in(network, every)
     asked = _asked(network, names, queries)
-    images = every.take(
-        dict.fromkeys((names[name] for name in asked), settings["per_class"]),
-        settings["others"],
-    )
+    if batches:
+        check_batches(batches, len(every), every.batch_size)
+        images = every
+    else:
+        images = every.take(
+            dict.fromkeys((names[name] for name in asked), settings["per_class"]),
+            settings["others"],
+        )
     if not quiet:
         seconds = _seconds_per_batch(network, images) * images.n_batches
         say(f"recording {len(images):,} images, about {_duration(seconds)}")
@@ -124,7 +135,9 @@ def _record_into(
                 threads=settings["threads"],
                 attrs={
                     "complete_classes": _complete(names, every, images),
+                    "default_classes": _asked(network, names, ()),
                     "files_stamp": stamp,
+                    "checkpoint_path": ckpt,
                 },
                 progress=progress,
             )

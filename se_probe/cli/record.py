@@ -76,6 +76,7 @@ def record(
                 threads=threads,
                 strict=strict,
                 overwrite=force,
+                attrs={"checkpoint_path": ckpt},
                 progress=progress,
             )
     except KeyboardInterrupt:

@@ -90,6 +90,7 @@ def reopen_images(
     *,
     batch_size: int = 32,
     workers: int = 0,
+    same_list: bool = True,
 ) -> LabelledImages:
     """The very images that a record says it was made from.
 
@@ -100,6 +101,8 @@ def reopen_images(
     preprocessing : Preprocessing
     batch_size : int, default 32
     workers : int, default 0
+    same_list : bool, default True
+        Refuse a list of images that is no longer the same.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def reopen_images(
     Raises
     ------
     ImagesError
-        If the list of images is no longer the same, or came from a torch Dataset.
+        If the list of images may not differ and does, or came from a torch Dataset.
     """
     name, path = str(source["name"]), source["path"]
     if source["kind"] == "dataset":
@@ -126,7 +129,7 @@ def reopen_images(
     )
     for choice in source.get("taken", ()):
         pictures = pictures.take(**choice)
-    if pictures.fingerprint() != source["sha256"]:
+    if same_list and pictures.fingerprint() != source["sha256"]:
         raise ImagesError(
             f"the images of {path or name} are no longer those that were recorded: "
             f"{source['n_images']} then, {len(pictures)} now, or other names or classes"

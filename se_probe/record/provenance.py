@@ -4,6 +4,9 @@ import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import timm
@@ -169,4 +172,16 @@ def _memory_format(model: nn.Module) -> str:
 def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return platform.machine()
+    # Kernels are chosen by maker and instruction set, and each sums in its own order.
+    return f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+@cache
+def _processor() -> str:
+    """Model of the CPU, where the system says it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from se_probe.checkpoints import seeded
+
 __all__ = ["generator_for", "own_random_numbers"]
 
 
@@ -32,16 +34,14 @@ def generator_for(seed: int, epoch: int, what: str) -> torch.Generator:
 
 @contextmanager
 def own_random_numbers(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Context in which torch's global random numbers (dropout's) are of an epoch.
+    """Context in which the global random numbers (dropout's) are of an epoch.
 
-    Those of before come back at the end.
+    Those of Python, numpy and torch; the states of before come back at the end.
 
     Parameters
     ----------
     seed, epoch : int
     device : torch.device
     """
-    gpus = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=gpus):
-        torch.manual_seed(generator_for(seed, epoch, "dropout").initial_seed())
+    with seeded(generator_for(seed, epoch, "dropout").initial_seed(), device):
         yield
