@@ -5,9 +5,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["print_json", "print_table", "progress_bar", "say"]
+if TYPE_CHECKING:
+    from se_probe.training import EpochResult
+
+__all__ = ["print_json", "print_table", "progress_bar", "say", "say_epoch"]
 
 _PIPE_WIDTH = 160
 
@@ -15,6 +18,15 @@ _PIPE_WIDTH = 160
 def say(sentence: str) -> None:
     """One note on stderr."""
     print(sentence, file=sys.stderr)
+
+
+def say_epoch(result: "EpochResult") -> None:
+    """How an epoch of training went."""
+    say(
+        f"epoch {result['epoch']}: training loss {result['train_loss']:.4f}, accuracy "
+        f"{100 * result['train_accuracy']:.2f} %; held out {result['test_loss']:.4f}, "
+        f"{100 * result['test_accuracy']:.2f} %; {result['seconds']:.1f} s"
+    )
 
 
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:

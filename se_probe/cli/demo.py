@@ -1,15 +1,12 @@
 """``se-probe demo``: the whole way on what the package brings."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from se_probe.cli import options
-from se_probe.cli.console import progress_bar, say
-
-if TYPE_CHECKING:
-    from se_probe.training import EpochResult
+from se_probe.cli.console import progress_bar, say, say_epoch
 
 __all__ = ["demo"]
 
@@ -43,7 +40,7 @@ def demo(
             threads=threads,
             overwrite=force,
             progress=progress,
-            on_epoch=None if quiet else _say_epoch,
+            on_epoch=None if quiet else say_epoch,
         )
     record = ckpt.with_suffix(".zarr")
     with progress_bar("recording", quiet=quiet) as progress:
@@ -54,11 +51,4 @@ def demo(
         "\nGo on with:\n"
         f"  se-probe inspect --ckpt {ckpt}\n"
         f"  se-probe plot --ckpt {ckpt} --classes {','.join(CLASSES)}"
-    )
-
-
-def _say_epoch(result: "EpochResult") -> None:
-    say(
-        f"epoch {result['epoch']}: held-out accuracy "
-        f"{100 * result['test_accuracy']:.1f} %, {result['seconds']:.0f} s"
     )

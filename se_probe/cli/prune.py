@@ -7,6 +7,13 @@ import typer
 
 from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, say
+from se_probe.cli.prune_measuring import (
+    finetuned,
+    plan_facts,
+    planned,
+    print_finetuned,
+    print_plan,
+)
 from se_probe.errors import ImagesError, UsageError
 
 if TYPE_CHECKING:
@@ -22,29 +29,65 @@ _COLUMNS = ("block", "module", "channels", "what becomes of it", "parameters")
 
 def prune(
     blocks: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAMES",
             help="Blocks to spare, with commas between: SE_5_2, a module path, or a "
             "pattern such as 'SE_5_*'.",
         ),
-    ],
+    ] = None,
     ckpt: options.Checkpoint = None,
     arch: options.Arch = None,
     how: Annotated[
-        Literal["identity", "constant"],
+        Literal["identity", "constant"] | None,
         typer.Option(
-            help="identity leaves a block out; constant freezes its gates at their "
-            "mean in --gates and folds them into other weights."
+            help="identity (the default) leaves a block out; constant freezes its "
+            "gates at their mean in --gates and folds them into other weights."
         ),
-    ] = "identity",
+    ] = None,
     gates: Annotated[
         Path | None,
         typer.Option(metavar="RUN.zarr", help="Gate record of this checkpoint."),
     ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="Instead of --blocks: choose by measurement on --data what can go for "
+            "at most so many points of top-1 accuracy.",
+        ),
+    ] = None,
+    accept_uncertain: Annotated[
+        bool,
+        typer.Option(
+            "--accept-uncertain",
+            help="With --budget: go by the estimated loss, not by the upper end of its "
+            "95 % interval.",
+        ),
+    ] = False,
+    finetune: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="EPOCHS",
+            help="Train what is left on the training images of --data.",
+        ),
+    ] = None,
+    data: options.Data = None,
+    data_root: options.DataRoot = None,
+    image_size: options.ImageSize = None,
+    device: options.Device = "cpu",
+    batch_size: options.BatchSize = 32,
+    workers: options.Workers = 0,
+    threads: options.Threads = None,
+    seed: options.Seed = 0,
     out: options.Out = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what would be done, write nothing; with --budget it is measured.",
+        ),
     ] = False,
     export: Annotated[
         Path | None, typer.Option(metavar="FILE.onnx", help="Write ONNX as well.")
@@ -62,24 +105,51 @@ def prune(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Leave SE blocks out of a network, or freeze their gates and fold them away."""
+    """Leave SE blocks out of a network, or freeze their gates and fold them away.
+
+    --blocks says which, or --budget what they may cost.
+    """
     from se_probe.checkpoints import save_network
     from se_probe.cli.sources import network_from
     from se_probe.gates import open_gates
-    from se_probe.pruning import drop_se_blocks, save_plain_weights
+    from se_probe.pruning import drop_se_blocks, save_plain_weights, spare_blocks
 
+    _check_request(blocks, how, gates, budget, accept_uncertain=accept_uncertain)
     _check_files(out, export, plain, dry_run=dry_run, force=force)
     record = None if gates is None else open_gates(gates)
     network = network_from(
-        ckpt, arch, device="cpu", trust_pickle=trust_pickle, quiet=quiet
+        ckpt, arch, device=device, trust_pickle=trust_pickle, quiet=quiet
     )
-    pruned = drop_se_blocks(network, options.split_list(blocks), how, record)
-    facts = _facts(network, pruned)
+    opened: Any = {
+        "data": data,
+        "data_root": data_root,
+        "batch_size": batch_size,
+        "workers": workers,
+        "seed": seed,
+        "image_size": image_size,
+    }
+    run: Any = {"seed": seed, "threads": threads}
+    facts: dict[str, Any] = {}
+    if budget is None:
+        pruned = drop_se_blocks(
+            network, options.split_list(blocks), how or "identity", record
+        )
+    else:
+        plan = planned(network, opened, budget / 100, run, quiet=quiet)
+        facts["budget"] = plan_facts(plan, accept_uncertain=accept_uncertain)
+        if not json:
+            print_plan(facts["budget"])
+        pruned = spare_blocks(network, plan, accept_uncertain=accept_uncertain)
+    facts = _facts(network, pruned) | facts
     if not json:
         _print(facts)
     if not quiet:
         for note in pruned.notes:
             say(f"note: {note}")
+    if finetune is not None and not dry_run:
+        facts["finetuned"] = finetuned(pruned, opened, finetune, run, quiet=quiet)
+        if not json:
+            print_finetuned(facts["finetuned"])
     if out is not None and not dry_run:
         if plain is not None:
             save_plain_weights(pruned, plain, overwrite=force)
@@ -91,6 +161,28 @@ def prune(
         print_json(facts)
     elif "written" in facts:
         print(f"written: {', '.join(facts['written'])}")
+
+
+def _check_request(
+    blocks: str | None,
+    how: str | None,
+    gates: Path | None,
+    budget: float | None,
+    *,
+    accept_uncertain: bool,
+) -> None:
+    if (blocks is None) == (budget is None):
+        raise UsageError(
+            "which blocks? Give --blocks NAMES, or --budget POINTS to choose them by "
+            "measurement (one of them)"
+        )
+    if budget is not None and (how is not None or gates is not None):
+        raise UsageError(
+            "--budget chooses the treatment of each block and measures its constants "
+            "on --data, so it goes without --how and --gates"
+        )
+    if accept_uncertain and budget is None:
+        raise UsageError("--accept-uncertain is about a --budget; give one")
 
 
 def _check_files(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from se_probe.cli import options
-from se_probe.cli.console import print_json, progress_bar, say
+from se_probe.cli.console import print_json, progress_bar, say_epoch
 from se_probe.errors import SEProbeError, UsageError
 
 if TYPE_CHECKING:
     from se_probe.checkpoints import Network
     from se_probe.images import LabelledImages
-    from se_probe.training import EpochResult, History, Recipe
+    from se_probe.training import History, Recipe
 
 __all__ = ["train"]
 
@@ -128,7 +128,7 @@ def train(
                 overwrite=force,
                 threads=threads,
                 progress=progress,
-                on_epoch=None if quiet else _say_epoch,
+                on_epoch=None if quiet else say_epoch,
             )
     except KeyboardInterrupt:
         raise SEProbeError(
@@ -151,14 +151,6 @@ def _recipe(arch: str, data: str, given: dict[str, Any]) -> "Recipe":
             f"is for {recipe.optimizer}"
         )
     return replace(recipe, **{k: v for k, v in given.items() if v is not None})
-
-
-def _say_epoch(result: "EpochResult") -> None:
-    say(
-        f"epoch {result['epoch']}: training loss {result['train_loss']:.4f}, accuracy "
-        f"{100 * result['train_accuracy']:.2f} %; held out {result['test_loss']:.4f}, "
-        f"{100 * result['test_accuracy']:.2f} %; {result['seconds']:.1f} s"
-    )
 
 
 def _draw(history: "History", folder: Path) -> list[Path]:

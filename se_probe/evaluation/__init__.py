@@ -13,7 +13,12 @@ from se_probe.evaluation.block_costs import (
     measure_blocks,
     measure_changes,
 )
-from se_probe.evaluation.calibration import check_apart, check_record_of, keep_apart
+from se_probe.evaluation.calibration import (
+    check_apart,
+    check_record_of,
+    keep_apart,
+    part_images,
+)
 from se_probe.evaluation.constants import (
     least_squares_constants,
     mean_constants,
@@ -47,5 +52,6 @@ __all__ = [
     "measure_blocks",
     "measure_changes",
     "median_milliseconds",
+    "part_images",
     "sequential_constants",
 ]

@@ -13,7 +13,7 @@ from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import block_facts, recorded
 from se_probe.images import LabelledImages
 
-__all__ = ["check_apart", "check_record_of", "keep_apart"]
+__all__ = ["check_apart", "check_record_of", "keep_apart", "part_images"]
 
 
 def check_record_of(
@@ -105,6 +105,46 @@ def keep_apart(
             "to judge on; record or give more of them"
         )
     return part, replace(images, pictures=images.pictures.chosen(kept))
+
+
+def part_images(
+    images: LabelledImages, shares: Sequence[float], seed: int = 0
+) -> list[LabelledImages]:
+    """Disjoint parts of some images, drawn at random.
+
+    Parameters
+    ----------
+    images : LabelledImages
+    shares : sequence of float
+        What each part gets, above 0; together 1.
+    seed : int, default 0
+
+    Returns
+    -------
+    list of LabelledImages
+        One part per share, each in the order of `images`.
+
+    Raises
+    ------
+    ImagesError
+        If a part is left without images.
+
+    Examples
+    --------
+    >>> from se_probe.images import default_preprocessing, open_images
+    >>> digits = open_images("digits", default_preprocessing("digits"), per_class=2)
+    >>> [len(part) for part in part_images(digits, (0.25, 0.75))]
+    [5, 15]
+    """
+    n = len(images)
+    ends = np.rint(n * np.cumsum(shares)).astype(int)
+    drawn = np.random.default_rng(seed).permutation(n)
+    parts = [sorted(part.tolist()) for part in np.split(drawn, ends[:-1])]
+    if not all(parts):
+        raise ImagesError(
+            f"{n} images cannot be parted into {len(parts)} parts; give more of them"
+        )
+    return [replace(images, pictures=images.pictures.chosen(part)) for part in parts]
 
 
 def _described(fact: Mapping[str, Any]) -> str:

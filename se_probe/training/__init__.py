@@ -23,14 +23,16 @@ image of (seed, epoch, index). So there is no random state to save.
 """
 
 from se_probe.training.loop import train_network
-from se_probe.training.prepare import prepare_training
-from se_probe.training.recipes import Recipe, recipe_for
+from se_probe.training.prepare import check_is_split, prepare_training
+from se_probe.training.recipes import Recipe, finetuning_recipe, recipe_for
 from se_probe.training.state import EpochResult, History
 
 __all__ = [
     "EpochResult",
     "History",
     "Recipe",
+    "check_is_split",
+    "finetuning_recipe",
     "prepare_training",
     "recipe_for",
     "train_network",

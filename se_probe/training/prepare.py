@@ -15,7 +15,7 @@ from se_probe.images import (
 )
 from se_probe.training.recipes import Recipe
 
-__all__ = ["prepare_training"]
+__all__ = ["check_is_split", "prepare_training"]
 
 # Of open_images only; training draws its own batches.
 _READING_BATCH = 100
@@ -85,7 +85,7 @@ def prepare_training(
         )
 
     train, test = opened("train", recipe.per_class), opened("test", None)
-    _check_apart(train, data)
+    check_is_split(train)
     names = sorted(set(train.class_names))
     network = build_network(arch, class_names=names, seed=recipe.seed, options=options)
     network.preprocessing = preprocessing
@@ -106,10 +106,17 @@ def _preprocessing(network: Network, data: str | Path) -> Preprocessing:
     return of_data
 
 
-def _check_apart(train: LabelledImages, data: str | Path) -> None:
-    if train.source["split"] is None:
+def check_is_split(train_images: LabelledImages) -> None:
+    """Check that training images come from a source with held-out ones beside them.
+
+    Raises
+    ------
+    ImagesError
+        If they come from a folder of classes only.
+    """
+    if train_images.source["split"] is None:
         raise ImagesError(
-            f"{data} holds classes but not train and test: a network is tested on "
-            "images that it was not trained on, so move them into train/CLASS and "
-            "test/CLASS"
+            f"{train_images.source['path']} holds classes but not train and test: a "
+            "network is tested on images that it was not trained on, so move them into "
+            "train/CLASS and test/CLASS"
         )

@@ -1,0 +1,165 @@
+"""What ``se-probe prune`` does with images: plan within a budget, and fine-tune."""
+
+from typing import TYPE_CHECKING, Any
+
+from se_probe.cli.console import print_table, progress_bar, say, say_epoch
+
+if TYPE_CHECKING:
+    from se_probe.checkpoints import Network
+    from se_probe.pruning import BudgetPlan
+
+__all__ = ["finetuned", "plan_facts", "planned", "print_finetuned", "print_plan"]
+
+_MEASURES = ("kl", "top1_change", "top1_change_low", "top1_change_high")
+
+
+def planned(
+    network: "Network",
+    opened: dict[str, Any],
+    budget: float,
+    run: dict[str, Any],
+    *,
+    quiet: bool,
+) -> "BudgetPlan":
+    """Plan for `--budget`, measured on the images of `--data`."""
+    from se_probe.cli.sources import images_for
+    from se_probe.pruning import plan_budget
+
+    images = images_for(network, **opened)
+    with progress_bar("measuring", quiet=quiet) as progress:
+        return plan_budget(network, images, budget, progress=progress, **run)
+
+
+def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
+    """A plan in plain JSON types; losses and the budget as fractions."""
+    judged = [
+        {key: float(plan.judged[key].values[i]) for key in _MEASURES}
+        for i in range(plan.judged.sizes["n_blocks"])
+    ]
+    return {
+        "budget": plan.budget,
+        "images": {
+            "calibrating": plan.n_calibrating,
+            "choosing": plan.n_choosing,
+            "judging": plan.n_judging,
+        },
+        "top1": plan.judged.attrs["top1"],
+        "n_known": plan.judged.attrs["n_known"],
+        "order": [
+            {
+                "name": each.block.name,
+                "path": each.block.path,
+                "how": each.how,
+                "kl_alone": each.kl,
+            }
+            for each in plan.order
+        ],
+        "judged": judged,
+        "n_sure": plan.n_sure,
+        "n_estimated": plan.n_estimated,
+        "n_needed": plan.n_needed,
+        "n_spared": plan.n_estimated if accept_uncertain else plan.n_sure,
+    }
+
+
+def print_plan(facts: dict[str, Any]) -> None:
+    """What sparing the first 1, 2, ... blocks costs, and how many can go."""
+    parts = facts["images"]
+    points = 100 * facts["budget"]
+    print_table(
+        f"Sparing the first 1, 2, ... blocks, judged on {parts['judging']:,} images "
+        f"(top-1 {100 * facts['top1']:.1f} % of {facts['n_known']:,}); constants from "
+        f"{parts['calibrating']:,} others, order from {parts['choosing']:,} others",
+        ["blocks", "and", "how", "KL alone", "KL", "top-1 change (points)", ""],
+        [
+            [
+                n + 1,
+                each["name"],
+                each["how"],
+                each["kl_alone"],
+                cost["kl"],
+                _change(cost),
+                _verdict(facts, n),
+            ]
+            for n, (each, cost) in enumerate(
+                zip(facts["order"], facts["judged"], strict=False)
+            )
+        ],
+    )
+    n_blocks, n_spared = len(facts["order"]), facts["n_spared"]
+    if n_spared:
+        cost = facts["judged"][n_spared - 1]
+        print(
+            f"{n_spared} of {n_blocks} blocks go: top-1 changes by {_change(cost)} "
+            f"points, within the budget of {points:g}"
+        )
+    n_unsure = facts["n_estimated"] - facts["n_sure"]
+    if n_spared and n_unsure and facts["n_needed"] is not None:
+        say(
+            f"note: by the estimate alone {facts['n_estimated']} blocks are within the "
+            f"budget; about {facts['n_needed']:,} images would decide on one more than "
+            f"{facts['n_sure']}"
+        )
+
+
+def finetuned(
+    pruned: "Network",
+    opened: dict[str, Any],
+    epochs: int,
+    run: dict[str, Any],
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    """Train a pruned network on, in place; held-out accuracy before and after."""
+    from se_probe.cli.sources import images_for
+    from se_probe.evaluation import evaluate
+    from se_probe.pruning import finetune
+
+    train, test = (
+        images_for(pruned, **opened, split=split) for split in ("train", "test")
+    )
+    before = evaluate(pruned, test, threads=run["threads"], n_timed=0).network.top1
+    with progress_bar("fine-tuning", quiet=quiet) as progress:
+        history = finetune(
+            pruned,
+            train,
+            test,
+            epochs,
+            progress=progress,
+            on_epoch=None if quiet else say_epoch,
+            **run,
+        )
+    return {
+        "epochs": epochs,
+        "n_train": len(train),
+        "n_test": len(test),
+        "top1_before": None if before is None else before.share,
+        "top1_after": history[-1]["test_accuracy"],
+    }
+
+
+def print_finetuned(facts: dict[str, Any]) -> None:
+    """Held-out accuracy before and after fine-tuning."""
+    before = facts["top1_before"]
+    print(
+        f"fine-tuned for {facts['epochs']} epochs on {facts['n_train']:,} images: "
+        f"held-out accuracy from {_percent(before)} to {_percent(facts['top1_after'])} "
+        f"of {facts['n_test']:,} images"
+    )
+
+
+def _verdict(facts: dict[str, Any], n: int) -> str:
+    if n < facts["n_sure"]:
+        return "within the budget"
+    return "undecided" if n < facts["n_estimated"] else "not within the budget"
+
+
+def _change(cost: dict[str, float]) -> str:
+    change, low, high = (
+        100 * cost[f"top1_change{end}"] for end in ("", "_low", "_high")
+    )
+    return f"{change:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"

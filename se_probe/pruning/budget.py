@@ -1,0 +1,316 @@
+"""Which blocks can be spared within a budget of accuracy, decided by measurement.
+
+Three disjoint parts of the images have a task each. The first gives the constants that
+gates are frozen at. The second orders the blocks by the divergence that sparing each of
+them causes. The third judges the first block of that order, the first two, and so on;
+since their order was fixed without it, the number that holds can be read off at the
+first failure, and the confidence of one comparison is the confidence of all (a fixed
+sequence of tests).
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+from torch import Tensor
+
+from se_probe.blocks import FoundBlock, find_se_blocks
+from se_probe.checkpoints import Network
+from se_probe.errors import ImagesError, SEProbeError, UsageError
+from se_probe.evaluation import (
+    Change,
+    least_squares_constants,
+    measure_changes,
+    part_images,
+)
+from se_probe.images import LabelledImages
+from se_probe.pruning.drop import How, drop_se_blocks
+
+__all__ = ["BudgetPlan", "SpareableBlock", "plan_budget", "spare_blocks"]
+
+# Of all images: to calibrate, to choose and to judge. Accuracy needs the most of them.
+SHARES = (0.2, 0.2, 0.6)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class SpareableBlock:
+    """How a block is best spared, and what that alone costs.
+
+    Attributes
+    ----------
+    block : FoundBlock
+    how : {"identity", "constant"}
+        The treatment of the lower divergence.
+    constants : Tensor, shape (channels,)
+        What its gates are frozen at.
+    kl : float
+        Mean KL(original || without it) in nats per image, on the choosing part.
+    """
+
+    block: FoundBlock
+    how: How
+    constants: Tensor
+    kl: float
+
+    @property
+    def held(self) -> Tensor:
+        """What its gates become, shape (channels,); ones for the identity."""
+        is_frozen = self.how == "constant"
+        return self.constants if is_frozen else torch.ones_like(self.constants)
+
+
+@dataclass(frozen=True)
+class BudgetPlan:
+    """How many blocks can be spared within a budget, and how sure that is.
+
+    Attributes
+    ----------
+    budget : float
+        Share of the images by which top-1 accuracy may fall, 0 to 1.
+    order : tuple of SpareableBlock
+        The block that is spared first comes first.
+    judged : xr.Dataset, dims (n_blocks,)
+        Sparing the first 1, 2, ... blocks of `order`, on the judging part; the
+        variables and attributes of
+        :func:`~se_probe.evaluation.measure_changes`. It ends where the choosing part
+        shows already that the budget is exceeded.
+    n_calibrating, n_choosing, n_judging : int
+        Images of each part.
+    """
+
+    budget: float
+    order: tuple[SpareableBlock, ...]
+    judged: xr.Dataset
+    n_calibrating: int
+    n_choosing: int
+    n_judging: int
+
+    @property
+    def n_sure(self) -> int:
+        """Blocks that can go with the interval of the loss within the budget."""
+        return _n_first(-self.judged["top1_change_low"].values <= self.budget)
+
+    @property
+    def n_estimated(self) -> int:
+        """Blocks that can go with the point estimate of the loss within the budget."""
+        estimate = -self.judged["top1_change"].values <= self.budget
+        return max(self.n_sure, _n_first(estimate))
+
+    @property
+    def n_needed(self) -> int | None:
+        """Images in all, about, that it takes to decide on one block more.
+
+        None where that block's loss is not within the budget, so that more images would
+        not help, or where no block is left.
+        """
+        if self.n_sure >= self.n_estimated:
+            return None
+        loss, low, high = (
+            -float(self.judged[name].values[self.n_sure])
+            for name in ("top1_change", "top1_change_high", "top1_change_low")
+        )
+        room = self.budget - loss
+        if room <= 0:
+            return None
+        # The width of the interval falls with the square root of the number.
+        n_known: int = self.judged.attrs["n_known"]
+        return math.ceil(n_known * ((high - low) / 2 / room) ** 2 / SHARES[-1])
+
+
+def plan_budget(
+    network: Network,
+    images: LabelledImages,
+    budget: float,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> BudgetPlan:
+    """Choose blocks to spare, and how, within a budget of top-1 accuracy.
+
+    Parameters
+    ----------
+    network : Network
+        Left as it is.
+    images : LabelledImages
+        Of classes that the network knows; those of other classes count for the
+        divergence only. The network must not have been trained on them.
+    budget : float
+        Share of the images by which top-1 accuracy may fall, above 0 and below 1.
+    seed : int, default 0
+        Of the parting of the images.
+    threads : int, optional
+        CPU threads. Default: as torch is set.
+    progress : callable, optional
+        Called with how many images have gone through the network, and how many will at
+        most.
+
+    Returns
+    -------
+    BudgetPlan
+
+    Raises
+    ------
+    UsageError
+        If the budget cannot be meant.
+    ImagesError
+        If there are too few images, or none of a class that the network knows.
+
+    References
+    ----------
+    Maurer, Hothorn, Lehmacher. Multiple comparisons in drug clinical trials and
+    preclinical assays: a-priori ordered hypotheses. 1995 (the fixed sequence of tests).
+    Angelopoulos, Bates, Candes, Jordan, Lei. Learn then Test. Annals of Applied
+    Statistics 19, 2025. https://arxiv.org/abs/2110.01052
+    """
+    if not 0 < budget < 1:
+        raise UsageError(
+            f"a budget is a loss of top-1 accuracy above 0 and below 100 points, got "
+            f"{100 * budget:g}"
+        )
+    calibrating, choosing, judging = part_images(images, SHARES, seed)
+    blocks = find_se_blocks(network.model, images.batch(0))
+    n = len(blocks)
+    step = _Steps(
+        progress,
+        [len(calibrating), (1 + 2 * n) * len(choosing)]
+        + [(1 + n) * len(part) for part in (choosing, judging)],
+    )
+    run: Any = {"threads": threads}
+    constants = least_squares_constants(
+        network, calibrating, blocks, progress=step(), **run
+    )
+    alone = [([b], values) for values in (constants, None) for b in blocks]
+    kl = measure_changes(network, choosing, alone, progress=step(), **run)["kl"].values
+    order = _ordered(blocks, constants, kl.reshape(2, n))
+    chosen = measure_changes(network, choosing, _nested(order), progress=step(), **run)
+    n_candidates = max(1, _n_first(chosen["top1_change_high"].values >= -budget))
+    judged = measure_changes(
+        network, judging, _nested(order[:n_candidates]), progress=step(), **run
+    )
+    if not judged.attrs["n_known"]:
+        raise ImagesError(
+            "no image to judge on is of a class that the network knows, so accuracy "
+            "cannot be measured; give images of its own classes"
+        )
+    numbers = {"n_blocks": np.arange(1, n_candidates + 1)}
+    return BudgetPlan(
+        budget,
+        tuple(order),
+        judged.rename(change="n_blocks").assign_coords(numbers),
+        len(calibrating),
+        len(choosing),
+        len(judging),
+    )
+
+
+def spare_blocks(
+    network: Network, plan: BudgetPlan, *, accept_uncertain: bool = False
+) -> Network:
+    """Copy of a network without the blocks that a plan found to be spareable.
+
+    Parameters
+    ----------
+    network : Network
+        That of the plan.
+    plan : BudgetPlan
+    accept_uncertain : bool, default False
+        Go by the estimated loss instead of the upper end of its 95 % interval.
+
+    Returns
+    -------
+    Network
+        As from :func:`drop_se_blocks`.
+
+    Raises
+    ------
+    SEProbeError
+        If not even one block can go, or the images are too few to tell.
+    """
+    n = plan.n_estimated if accept_uncertain else plan.n_sure
+    if not n:
+        raise SEProbeError(_refusal(plan))
+    spared = plan.order[:n]
+    constants = {each.block.path: each.constants.numpy() for each in spared}
+    treatments: list[tuple[How, Mapping[str, Any]]] = [
+        ("constant", {"constants": constants}),
+        ("identity", {}),
+    ]
+    notes: list[str] = []
+    for how, given in treatments:
+        # By path: names shift where the first call has taken blocks away.
+        paths = [each.block.path for each in spared if each.how == how]
+        if paths:
+            network = drop_se_blocks(network, paths, how, **given)
+            notes += network.notes
+    network.notes = tuple(notes)
+    return network
+
+
+def _ordered(
+    blocks: Sequence[FoundBlock],
+    constants: Mapping[str, Tensor],
+    kl: npt.NDArray[np.float64],
+) -> list[SpareableBlock]:
+    """Blocks by what sparing each costs in the better treatment, cheapest first."""
+    ways: tuple[How, How] = ("constant", "identity")
+    known = np.nan_to_num(kl, nan=np.inf)
+    each = [
+        SpareableBlock(block, ways[best], constants[block.name], float(costs[best]))
+        for block, costs, best in zip(
+            blocks, known.T, known.argmin(axis=0), strict=True
+        )
+    ]
+    return sorted(each, key=lambda spareable: spareable.kl)
+
+
+def _nested(order: Sequence[SpareableBlock]) -> list[Change]:
+    """The first block, the first two, and so on."""
+    held = {each.block.name: each.held for each in order}
+    blocks = [each.block for each in order]
+    return [(blocks[: n + 1], held) for n in range(len(blocks))]
+
+
+def _n_first(holds: npt.NDArray[np.bool_]) -> int:
+    """How many hold before the first that does not."""
+    return int(np.argmin(holds)) if not holds.all() else len(holds)
+
+
+def _refusal(plan: BudgetPlan) -> str:
+    first = plan.order[0].block
+    loss, low, high = (
+        -100 * plan.judged[name].values[0]
+        for name in ("top1_change", "top1_change_high", "top1_change_low")
+    )
+    found = (
+        f"sparing {first.name} alone, the cheapest, costs {loss:.1f} points of top-1 "
+        f"(95 % interval {low:.1f} to {high:.1f}) on {plan.judged.attrs['n_known']:,} "
+        f"images, and the budget is {100 * plan.budget:g}"
+    )
+    if plan.n_needed is None:
+        return f"no block can be spared: {found}"
+    return (
+        f"the images are too few to decide: {found}; about {plan.n_needed:,} images in "
+        "all would be needed. Give more, or --accept-uncertain to go by the estimate"
+    )
+
+
+class _Steps:
+    """One progress over several passes of known length."""
+
+    def __init__(self, progress: Progress | None, lengths: Sequence[int]) -> None:
+        self.progress, self.total = progress, sum(lengths)
+        self.starts = iter(np.cumsum([0, *lengths]).tolist())
+
+    def __call__(self) -> Progress | None:
+        start, progress = next(self.starts), self.progress
+        if progress is None:
+            return None
+        return lambda done, _: progress(start + done, self.total)
