@@ -67,7 +67,8 @@ def find_cached(entry: Path, queries: Collection[str]) -> xr.DataArray | None:
     entry : Path
         From :func:`cache_entry`.
     queries : collection of str
-        What the user typed for each class.
+        What the user typed for each class; where nothing was typed, the classes count
+        that the record says are then meant.
 
     Returns
     -------
@@ -82,9 +83,10 @@ def find_cached(entry: Path, queries: Collection[str]) -> xr.DataArray | None:
         is_done = bool((record["state"].values != State.NOT_RECORDED).all())
         complete = set(record.attrs.get("complete_classes", ()))
         labels = label_set(record.attrs["label_set"])
-        wanted = {q if q in complete else labels.find(q).name for q in queries}
+        asked = queries or record.attrs.get("default_classes", [])
+        wanted = {q if q in complete else labels.find(q).name for q in asked}
         stamp = record.attrs.get("files_stamp")
-        if is_done and wanted <= complete and stamp == _stamp_now(record):
+        if is_done and wanted and wanted <= complete and stamp == _stamp_now(record):
             return record
     return None
 

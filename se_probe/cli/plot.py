@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["draw", "plot"]
 
 _N_DEFAULT_CLASSES = 10
+# The SENet paper's fifty images of a class; a few of each other for the grey curve.
+_PER_CLASS, _OTHERS = 50, 5
+_BATCH_SIZE, _DRAWN_BATCH_SIZE = 32, 100
 
 
 def plot(
@@ -56,6 +59,14 @@ def plot(
         typer.Option(metavar="A,B", help="The two classes of the spread figure."),
     ] = None,
     cmap: Annotated[str, typer.Option(help="Colour map of the heatmap.")] = "viridis",
+    batches: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K,L",
+            help="A heatmap for each of these batches too, counted from 0. With --ckpt "
+            "the whole test set is recorded, in its own order.",
+        ),
+    ] = None,
     correct_only: Annotated[
         bool,
         typer.Option(
@@ -63,14 +74,20 @@ def plot(
         ),
     ] = False,
     per_class: Annotated[
-        int, typer.Option(min=1, help="Images of each asked class (with --ckpt).")
-    ] = 50,
-    others: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=0, help="Images of every other class, for the grey curve (with --ckpt)."
+            min=1,
+            help=f"Images of each asked class (with --ckpt). Default: {_PER_CLASS}.",
         ),
-    ] = 5,
+    ] = None,
+    others: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Images of every other class, for the grey curve (with --ckpt). "
+            f"Default: {_OTHERS}.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Default: figures/<name of the file>/."),
@@ -80,7 +97,14 @@ def plot(
     ] = "png,pdf",
     image_size: options.ImageSize = None,
     device: options.Device = "auto",
-    batch_size: options.BatchSize = 32,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help=f"Images per batch. Default: {_BATCH_SIZE}, or "
+            f"{_DRAWN_BATCH_SIZE} with --batches.",
+        ),
+    ] = None,
     workers: options.Workers = 0,
     threads: options.Threads = None,
     precision: options.Precision = "fp32",
@@ -95,6 +119,7 @@ def plot(
     that other classes, blocks or channels are drawn at once.
     """
     wanted = _check_choices(figures, format)
+    numbers = _batch_numbers(batches, wanted)
     if (record is None) == (ckpt is None):
         raise UsageError("plot takes a gate record, or --ckpt FILE (one of them)")
     names = options.split_list(classes)
@@ -107,18 +132,18 @@ def plot(
             "arch": arch,
             "data": data,
             "data_root": str(data_root) if data_root else None,
-            "per_class": per_class,
-            "others": others,
+            **_selection(numbers, per_class, others, batch_size),
             "image_size": image_size,
             "device": device,
-            "batch_size": batch_size,
             "threads": threads,
             "precision": precision,
             "compile": compile,
             "seed": seed,
         }
         stem = _stem(str(ckpt))
-        gates = recorded_gates(str(ckpt), names, settings, workers, trust_pickle, quiet)
+        gates = recorded_gates(
+            *(str(ckpt), names, numbers), settings, workers, trust_pickle, quiet
+        )
     draw(
         gates,
         out or Path("figures") / stem,
@@ -132,6 +157,7 @@ def plot(
         figures=wanted,
         pair=options.split_list(spread) or None,
         cmap=cmap,
+        batches=numbers,
         formats=options.split_list(format),
     )
 
@@ -154,7 +180,9 @@ def draw(
         _echo(gates, classes)
     if correct_only:
         gates = only_correct(gates)
-    asked = list(classes) or _default_classes(gates)
+    # A batch is drawn whole, unless classes are asked for.
+    default = None if choices.get("batches") else _default_classes(gates)
+    asked = list(classes) or default
     paths, summary = write_figures(gates, out, asked, **choices)
     print(*paths, sep="\n")
     if summary is not None:
@@ -199,6 +227,48 @@ def _check_choices(figures: str, formats: str) -> list[str]:
                 f"{', '.join(unknown) or 'nothing'}"
             )
     return options.split_list(figures)
+
+
+def _batch_numbers(text: str | None, figures: Sequence[str]) -> list[int]:
+    """Numbers of `--batches`, in the order given, each once."""
+    if text is None:
+        return []
+    numbers = options.split_list(text)
+    if not numbers or not all(number.isdecimal() for number in numbers):
+        raise UsageError(
+            f"--batches takes numbers from 0, separated by commas; got {text!r}"
+        )
+    if "heatmap" not in figures:
+        raise UsageError(
+            "--batches draws heatmaps: leave it out, or add heatmap to --figures (got "
+            f"{', '.join(figures)})"
+        )
+    return list(dict.fromkeys(map(int, numbers)))
+
+
+def _selection(
+    batches: Sequence[int],
+    per_class: int | None,
+    others: int | None,
+    batch_size: int | None,
+) -> dict[str, int | None]:
+    """Which images are recorded, and how many at a time; None means all."""
+    if not batches:
+        return {
+            "per_class": per_class or _PER_CLASS,
+            "others": _OTHERS if others is None else others,
+            "batch_size": batch_size or _BATCH_SIZE,
+        }
+    if per_class is not None or others is not None:
+        raise UsageError(
+            "--batches is about the whole test set in its own order: leave "
+            f"{'--per-class' if per_class is not None else '--others'} out"
+        )
+    return {
+        "per_class": None,
+        "others": None,
+        "batch_size": batch_size or _DRAWN_BATCH_SIZE,
+    }
 
 
 def _channels(text: str) -> int | Literal["all"]:

@@ -104,6 +104,7 @@ def figure_heatmaps(
     classes: Sequence[str] | None = None,
     cmap: str = "viridis",
     limits: tuple[float, float] | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw the heatmaps of several blocks with one colour bar.
 
@@ -113,6 +114,8 @@ def figure_heatmaps(
         See :func:`plot_gate_heatmap`. One pass over the record serves all blocks.
     blocks : sequence of str, optional
         Names, module paths or globs; :func:`~se_probe.plots.default_blocks` otherwise.
+    title : str
+        Over all panels.
 
     Returns
     -------
@@ -148,7 +151,7 @@ def figure_heatmaps(
             image = _draw_rows(ax, part, cmap, limits)
             ax.set_title(letter(i, len(axes), block))
             ax.set_ylabel("")
-        _add_bar_and_labels(fig, axes, image, rows)
+        _add_bar_and_labels(fig, axes, image, rows, title)
         finish(fig)
     return fig
 
@@ -194,14 +197,18 @@ def _draw_rows(
 
 
 def _add_bar_and_labels(
-    fig: Figure, axes: Sequence[Axes], image: AxesImage, rows: xr.DataArray
+    fig: Figure,
+    axes: Sequence[Axes],
+    image: AxesImage,
+    rows: xr.DataArray,
+    title: str,
 ) -> None:
-    """What the panels share: colour bar, label of the rows, title on averaging."""
+    """What the panels share: colour bar, label of the rows, title and averaging."""
     width, height = fig.get_size_inches()
     left = _LABEL_WIDTH + _names_width(axes[0])
-    top = 0.22 + 0.2 * bool(_averaging(rows))
-    set_margins(fig, left=left, right=0.7, top=top)
-    fig.suptitle(_averaging(rows), y=1 - 0.06 / height, va="top")
+    lines = [line for line in (title, _averaging(rows)) if line]
+    set_margins(fig, left=left, right=0.7, top=0.22 + 0.2 * len(lines))
+    fig.suptitle("\n".join(lines), y=1 - 0.06 / height, va="top")
     fig.supylabel(_rows_label(rows, axes[0]), x=0.06 / width, ha="left")
     places = fig.subplotpars
     bar = (1 - 0.58 / width, places.bottom, 0.1 / width, places.top - places.bottom)

@@ -21,6 +21,7 @@ __all__ = [
     "block_part",
     "default_blocks",
     "find_classes",
+    "listed",
     "n_classes_of_network",
     "pick_channels",
     "shown_channels",
@@ -252,7 +253,7 @@ def _find_class(
     for name in names:
         if index_of[name] == label.index:
             return name
-    raise ClassNameError(f"no image of {label} was recorded, but of {_listed(names)}")
+    raise ClassNameError(f"no image of {label} was recorded, but of {listed(names)}")
 
 
 def n_classes_of_network(labelled: xr.DataArray | xr.Dataset) -> int | None:
@@ -275,7 +276,18 @@ def _facts(labelled: xr.DataArray | xr.Dataset) -> list[dict[str, Any]]:
     ]
 
 
-def _listed(names: Sequence[str], n_shown: int = 8) -> str:
+def listed(names: Sequence[str], n_shown: int = 8) -> str:
+    """Names as a sentence lists them: the first few, and how many more.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> listed(["goldfish", "pug", "plane"], 2)
+    'goldfish, pug and 1 more'
+    """
     shown = ", ".join(names[:n_shown])
     n_more = len(names) - n_shown
     return f"{shown} and {n_more} more" if n_more > 0 else shown

@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from se_probe.errors import UsageError
+from se_probe.plots.batches import batch_limits, one_batch
 from se_probe.plots.depth import figure_depth
 from se_probe.plots.heatmap import figure_heatmaps
 from se_probe.plots.profiles import figure_profiles
@@ -41,6 +42,7 @@ def write_figures(
     seed: int = 0,
     pair: Sequence[str] | None = None,
     cmap: str = "viridis",
+    batches: Sequence[int] = (),
 ) -> tuple[list[Path], xr.Dataset | None]:
     """Draw the figures of a record, and write the numbers of each as csv beside it.
 
@@ -62,6 +64,9 @@ def write_figures(
         Classes of the spread figure; :func:`default_pair` otherwise.
     cmap : str
         Colour map of the heatmap.
+    batches : sequence of int
+        Batches of the record that get a heatmap of their own besides, such as
+        "heatmap_batch_38"; they share the ends of the colour bar.
 
     Returns
     -------
@@ -74,16 +79,21 @@ def write_figures(
     Raises
     ------
     UsageError
-        If a figure, a format or a number of channels cannot be meant.
+        If a figure, a format, a number of channels or a batch cannot be meant.
     ClassNameError, BlockNameError
         If a class or a block is not in the record.
+    GateRecordError
+        If batches are asked for and the record does not say its batch size.
     """
     unknown = [name for name in figures if name not in FIGURES]
     if unknown:
         raise UsageError(
             f"figures are {', '.join(FIGURES)}; got {', '.join(map(repr, unknown))}"
         )
+    if batches and "heatmap" not in figures:
+        raise UsageError("batches are drawn as heatmaps: add heatmap to the figures")
     names = find_classes(record, classes)
+    parts = {number: one_batch(record, number, names) for number in batches}
     moments = class_moments(record)
     summary = block_summary(record, moments) if "depth" in figures else None
     picking: dict[str, Any] = {"channels": channels, "sampling": sampling, "seed": seed}
@@ -99,6 +109,9 @@ def write_figures(
         if "heatmap" in figures:
             fig = figure_heatmaps(record, blocks, classes=names, cmap=cmap)
             yield "heatmap", fig, heatmap_table(record, blocks, names)
+        limits = batch_limits(list(parts.values()), blocks)
+        for number, part in parts.items():
+            yield _batch_heatmap(part, number, blocks, names, cmap=cmap, limits=limits)
         if summary is not None:
             yield "depth", figure_depth(summary), depth_table(summary)
 
@@ -107,3 +120,19 @@ def write_figures(
         paths += [save(fig, Path(out) / f"{name}.{suffix}") for suffix in formats]
         paths.append(save_table(table, Path(out) / f"{name}.csv"))
     return paths, summary
+
+
+def _batch_heatmap(
+    batch: xr.DataArray,
+    number: int,
+    blocks: Sequence[str] | None,
+    names: Sequence[str],
+    **look: Any,
+) -> tuple[str, Figure, pd.DataFrame]:
+    """Heatmap of one batch, with those of the classes that it holds."""
+    n_images = batch.sizes["image"]
+    held = set(batch["class_name"].values)
+    shown = [name for name in names if name in held]
+    title = f"batch {number}: {n_images:,} image{'s' * (n_images > 1)}, sorted by class"
+    fig = figure_heatmaps(batch, blocks, classes=shown, title=title, **look)
+    return f"heatmap_batch_{number}", fig, heatmap_table(batch, blocks, shown)

@@ -1,0 +1,211 @@
+"""Heatmaps of single batches: `plot --batches`."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from se_probe.checkpoints import load_network
+from se_probe.errors import GateRecordError, UsageError
+from se_probe.gates import make_gates
+from se_probe.images import open_images
+from se_probe.plots import figure_heatmaps, write_figures
+from se_probe.plots.batches import batch_limits, one_batch
+from se_probe.record import record_gates
+
+DIGITS = Path(__file__).parents[1] / "checkpoints" / "se_lenet_digits.pt"
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """All 500 test digits of the committed SE-LeNet, in batches of 100."""
+    network = load_network(DIGITS, device="cpu")
+    images = open_images("digits", network.preprocessing, batch_size=100)
+    return record_gates(network, images, threads=1)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SE_PROBE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def two_blocks(batch_size=4):
+    """Ten images of three classes in two blocks, class c only in the last batch."""
+    values = {
+        "SE_2_1": np.linspace(0.10, 0.20, 30).reshape(10, 3),
+        "SE_3_1": np.linspace(0.60, 0.90, 20).reshape(10, 2),
+    }
+    attrs = {"batch_size": batch_size} if batch_size else {}
+    return make_gates(values, list("babaababcc"), attrs=attrs)
+
+
+# --- what is drawn -------------------------------------------------------------------
+
+
+def test_a_batch_has_one_row_per_image_sorted_by_class(digits, tmp_path):
+    expected = digits.to_numpy()[100:200]
+    classes = digits["class_name"].to_numpy()[100:200].astype(int)
+    order = np.argsort(classes, kind="stable")
+
+    write_figures(digits, tmp_path, figures=["heatmap"], formats=["png"], batches=[1])
+
+    table = pd.read_csv(tmp_path / "heatmap_batch_1.csv")
+    assert list(table["class_name"]) == sorted(classes)
+    assert table.columns[3:].tolist() == [f"SE_2_1/{i}" for i in range(16)]
+    np.testing.assert_allclose(table.iloc[:, 3:], expected[order], rtol=1e-5)
+
+
+def test_each_batch_is_drawn_besides_the_whole_record(digits, tmp_path):
+    paths, _ = write_figures(
+        digits, tmp_path, figures=["heatmap"], formats=["png", "svg"], batches=[3, 0]
+    )
+
+    assert [path.name for path in paths] == [
+        f"{name}.{suffix}"
+        for name in ("heatmap", "heatmap_batch_3", "heatmap_batch_0")
+        for suffix in ("png", "svg", "csv")
+    ]
+
+
+def test_title_says_which_batch_and_how_many_images(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "se_probe.plots.write.save", lambda fig, path: drawn.append(fig) or path
+    )
+
+    write_figures(two_blocks(), tmp_path, figures=["heatmap"], batches=[0, 2])
+
+    titles = [fig.get_suptitle() for fig in drawn[::2]]
+    assert titles == [
+        "",
+        "batch 0: 4 images, sorted by class",
+        "batch 2: 2 images, sorted by class",
+    ]
+
+
+def test_title_of_an_averaged_batch_keeps_both_lines():
+    many = make_gates(
+        {"SE_2_1": np.random.default_rng(0).random((900, 2))}, ["a"] * 900
+    )
+
+    fig = figure_heatmaps(many, title="batch 7: 900 images, sorted by class")
+
+    assert fig.get_suptitle().splitlines() == [
+        "batch 7: 900 images, sorted by class",
+        "each row: mean of up to 2 images",
+    ]
+    lowest = fig._suptitle.get_window_extent().y0
+    assert lowest > fig.axes[0].title.get_window_extent().y1
+
+
+def test_batches_share_the_ends_of_the_colour_bar():
+    record = two_blocks()
+    parts = [one_batch(record, number, list("abc")) for number in (0, 2)]
+
+    assert batch_limits(parts, ["SE_2_1"]) == (0.05, 0.25)
+    assert batch_limits(parts) == (0.0, 1.0)
+
+
+def test_batch_shows_the_asked_classes_that_it_holds(tmp_path):
+    write_figures(
+        two_blocks(),
+        tmp_path,
+        ["c", "a"],
+        figures=["heatmap"],
+        formats=["png"],
+        batches=[1, 2],
+    )
+
+    first, last = (pd.read_csv(tmp_path / f"heatmap_batch_{k}.csv") for k in (1, 2))
+    assert list(first["class_name"]) == ["a", "a"]
+    assert list(last["class_name"]) == ["c", "c"]
+
+
+# --- what cannot be meant ------------------------------------------------------------
+
+
+def test_impossible_batches_are_refused_before_anything_is_drawn(tmp_path):
+    out = tmp_path / "figures"
+
+    with pytest.raises(UsageError, match="no batch 3: 10 images in batches of 4 make"):
+        write_figures(two_blocks(), out, batches=[0, 3])
+    with pytest.raises(UsageError, match="batch 0 of the record has no gates of c"):
+        write_figures(two_blocks(), out, ["c"], figures=["heatmap"], batches=[0])
+    with pytest.raises(UsageError, match="add heatmap to the figures"):
+        write_figures(two_blocks(), out, figures=["profiles"], batches=[0])
+    with pytest.raises(GateRecordError, match="does not say its batch size"):
+        write_figures(two_blocks(batch_size=0), out, batches=[0])
+
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--batches", "5"], "no batch 5: 500 images in batches of 100 make the"),
+        (["--batches", "9", "--batch-size", "60"], "make the batches 0 to 8"),
+        (["--batches", "0,b"], "--batches takes numbers from 0"),
+        (["--batches", ","], "--batches takes numbers from 0"),
+        (["--batches", "-1"], "--batches takes numbers from 0"),
+        (["--batches", "0", "--figures", "depth"], "add heatmap to --figures"),
+        (["--batches", "0", "--per-class", "9"], "leave --per-class out"),
+        (["--batches", "0", "--others", "0"], "leave --others out"),
+    ],
+)
+def test_wrong_batches_are_one_sentence(command, arguments, sentence):
+    status, out, err = command("plot", "--ckpt", DIGITS, *arguments)
+
+    assert (status, out) == (2, "")
+    assert sentence in err.splitlines()[-1]
+    assert not Path("figures").exists()
+    assert not list(Path().glob("cache/*/*.zarr"))
+
+
+# --- the command ---------------------------------------------------------------------
+
+
+def test_command_records_the_whole_test_set_in_its_own_order(command, digits):
+    arguments = ("plot", "--ckpt", DIGITS, "--figures", "heatmap", "--cmap", "hot")
+
+    first = command(*arguments, "--batches", "4, 0,4", "--out", "a")
+    again = command(*arguments, "--batches", "4,0", "--out", "b")
+
+    assert first[0] == again[0] == 0
+    assert "500 of 500 images" in first[1]
+    assert "drawing from what was recorded before" in again[2]
+    names = {path.name for path in Path("a").iterdir()}
+    assert names == {
+        f"{name}.{suffix}"
+        for name in ("heatmap", "heatmap_batch_0", "heatmap_batch_4")
+        for suffix in ("png", "pdf", "csv")
+    }
+    for name in names:
+        assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
+    table = pd.read_csv("a/heatmap_batch_4.csv")
+    of_batch = digits["class_name"].to_numpy()[400:].astype(int)
+    assert list(table["class_name"]) == sorted(of_batch)
+
+
+def test_batches_of_a_record_are_its_own(command):
+    command("record", "--ckpt", DIGITS, "--out", "run.zarr", "--batch-size", 50, "-q")
+
+    status, out, _ = command(
+        *("plot", "run.zarr", "--figures", "heatmap", "--format", "png"),
+        *("--batches", 9),
+    )
+
+    assert status == 0
+    assert "figures/run/heatmap_batch_9.png" in out
+    assert len(pd.read_csv("figures/run/heatmap_batch_9.csv")) == 50
+
+
+def test_plot_without_classes_draws_from_the_cache_the_second_time(command):
+    arguments = ("plot", "--ckpt", DIGITS, "--figures", "profiles", "--format", "png")
+    command(*arguments)
+
+    status, _, err = command(*arguments)
+
+    assert status == 0
+    assert "drawing from what was recorded before" in err
