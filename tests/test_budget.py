@@ -1,0 +1,351 @@
+"""Sparing blocks within a budget: what is chosen, and what the images can decide."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from PIL import Image
+from torch import nn
+from torch.utils.data import Dataset
+
+from se_probe.blocks import find_se_blocks
+from se_probe.blocks.freeze import frozen_gates
+from se_probe.checkpoints import Network, load_network
+from se_probe.errors import ImagesError, SEProbeError, UsageError
+from se_probe.evaluation import bonett_price_interval, part_images
+from se_probe.images import Preprocessing, open_images
+from se_probe.models import SEBlock
+from se_probe.pruning import BudgetPlan, SpareableBlock, plan_budget, spare_blocks
+from se_probe.pruning.budget import SHARES
+
+DIGITS = Path(__file__).parent.parent / "checkpoints" / "se_lenet_digits.pt"
+CLASSES = ["n01443537", "n02110958", "n02690373", "n09246464"]
+PREPROCESSING = Preprocessing(
+    (3, 16, 16), "bilinear", 1.0, mean=(0.5,) * 3, std=(0.5,) * 3
+)
+N_IMAGES = 100
+
+
+class ThreeBlocks(nn.Module):
+    """The first needs its input; gates of the second stay near 0.3, of the third near 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer1 = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), SEBlock(8, 2))
+        self.layer2 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), SEBlock(8, 2))
+        self.layer3 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), SEBlock(8, 2))
+        self.head = nn.Linear(8, len(CLASSES))
+
+    def forward(self, x):
+        maps = self.layer3(self.layer2(self.layer1(x).relu()).relu())
+        return self.head(maps.relu().mean((2, 3)))
+
+
+class Noise(Dataset):
+    """Pictures of noise; their labels come from outside."""
+
+    classes = CLASSES
+
+    def __init__(self, labels) -> None:
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return N_IMAGES
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        mean = rng.uniform(60, 190, 3)
+        pixels = rng.normal(mean, 60, (16, 16, 3)).clip(0, 255)
+        return Image.fromarray(pixels.astype(np.uint8)), int(self.labels[index])
+
+
+@torch.no_grad()
+def three_blocks() -> nn.Module:
+    torch.manual_seed(3)
+    model = ThreeBlocks().eval()
+    for stage, slope, bias in (
+        (model.layer1, 20, 0.0),
+        (model.layer2, 0.1, -0.85),
+        (model.layer3, 0.1, 3.5),
+    ):
+        stage[0].weight.mul_(3)
+        stage[1].fc1.bias.fill_(1)  # keeps the few hidden units awake
+        stage[1].fc2.weight.mul_(slope)
+        stage[1].fc2.bias.fill_(bias)
+    return model
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return Network(three_blocks(), PREPROCESSING, CLASSES, "tests:ThreeBlocks")
+
+
+@pytest.fixture(scope="module")
+def images(network):
+    """Pictures whose label is what the network says: it is always right."""
+    unlabelled = open_images(Noise([0] * N_IMAGES), PREPROCESSING, batch_size=N_IMAGES)
+    with torch.no_grad():
+        logits = network.model(unlabelled.batch(0))
+        # Every class is said of some pictures.
+        network.model.head.weight /= logits.std()
+        network.model.head.bias -= logits.mean(dim=0)
+        network.model.head.bias /= logits.std()
+        labels = network.model(unlabelled.batch(0)).argmax(dim=1)
+    assert len(labels.unique()) == len(CLASSES)
+    return open_images(Noise(labels.tolist()), PREPROCESSING, batch_size=20)
+
+
+@pytest.fixture(scope="module")
+def plan(network, images) -> BudgetPlan:
+    return plan_budget(network, images, 0.2, threads=1)
+
+
+# --- parts ---------------------------------------------------------------------------
+
+
+def test_parts_are_disjoint_and_hold_every_image(images):
+    parts = part_images(images, SHARES)
+
+    assert [len(part) for part in parts] == [20, 20, 60]
+    ids = [name for part in parts for name in part.image_ids]
+    assert sorted(ids) == sorted(images.image_ids)
+    # Drawn, not cut: the images of one class may lie together.
+    assert parts[0].image_ids != images.image_ids[:20]
+    labels = dict(zip(images.image_ids, images.class_names, strict=True))
+    for part in parts:
+        assert list(part.class_names) == [labels[name] for name in part.image_ids]
+
+
+def test_other_seeds_draw_other_parts(images):
+    first, again, other = (part_images(images, SHARES, seed)[0] for seed in (0, 0, 1))
+
+    assert first.image_ids == again.image_ids != other.image_ids
+
+
+def test_too_few_images_to_part(images):
+    few = replace(images, pictures=images.pictures.chosen([0, 1]))
+
+    with pytest.raises(ImagesError, match="2 images cannot be parted into 3 parts"):
+        part_images(few, SHARES)
+
+
+# --- the plan ------------------------------------------------------------------------
+
+
+def test_the_block_that_needs_its_input_is_spared_last(plan):
+    assert plan.order[-1].block.path == "layer1.1"
+    costs = [each.kl for each in plan.order]
+    assert costs == sorted(costs)
+    assert costs[-1] > 10 * costs[1]
+
+
+def test_gates_near_a_constant_are_frozen_and_not_taken_for_one(plan, network, images):
+    by_path = {each.block.path: each for each in plan.order}
+
+    assert by_path["layer2.1"].how == "constant"
+    assert by_path["layer2.1"].held.numpy() == pytest.approx(0.3, abs=0.03)
+
+
+def test_a_plan_says_how_many_images_each_part_has(plan):
+    assert (plan.n_calibrating, plan.n_choosing, plan.n_judging) == (20, 20, 60)
+    assert plan.judged.attrs["n_images"] == 60
+    assert plan.judged.attrs["top1"] == 1
+
+
+def test_the_spared_network_computes_what_was_judged(plan, network, images):
+    spared = spare_blocks(network, plan)
+
+    n = plan.n_sure
+    assert 1 <= n < 3
+    held = {each.block.name: each.held for each in plan.order}
+    blocks = [each.block for each in plan.order[:n]]
+    pixels = images.batch(0)
+    with torch.no_grad(), frozen_gates(network.model, blocks, held):
+        expected = network.model(pixels)
+    with torch.no_grad():
+        torch.testing.assert_close(spared.model(pixels), expected, rtol=1e-4, atol=1e-4)
+    left = {block.path for block in find_se_blocks(spared.model, pixels)}
+    assert left == {each.block.path for each in plan.order[n:]}
+
+
+def test_both_treatments_in_one_network(plan, network, images):
+    ways = {plan.order[0].block.name: "constant", plan.order[1].block.name: "identity"}
+    mixed = replace(
+        plan,
+        order=tuple(
+            replace(each, how=ways.get(each.block.name, each.how))
+            for each in plan.order
+        ),
+    )
+
+    spared = spare_blocks(network, mixed, accept_uncertain=True)
+
+    removed = {e["name"]: e["how"] for e in spared.provenance.removed_blocks}
+    assert removed == {name: ways[name] for name in removed}
+    assert len(removed) == mixed.n_estimated >= 2
+
+
+def test_progress_reaches_its_end_and_never_goes_back(network, images):
+    seen = []
+
+    plan_budget(network, images, 0.5, threads=1, progress=lambda *n: seen.append(n))
+
+    done, totals = zip(*seen, strict=True)
+    assert len(set(totals)) == 1
+    assert list(done) == sorted(done)
+    assert done[-1] <= totals[0]
+
+
+@pytest.mark.parametrize("budget", [0, 1, -0.1, float("nan")])
+def test_a_budget_that_cannot_be_meant(network, images, budget):
+    with pytest.raises(UsageError, match="above 0 and below 100 points"):
+        plan_budget(network, images, budget)
+
+
+def test_classes_that_the_network_does_not_know(network, images):
+    noise = Noise([0] * N_IMAGES)
+    noise.classes = ["qwx", "qwy", "qwz", "qwv"]
+    strange = open_images(noise, PREPROCESSING)
+
+    with pytest.raises(ImagesError, match="no image to judge on is of a class"):
+        plan_budget(network, strange, 0.1)
+
+
+# --- what the images can decide ------------------------------------------------------
+
+
+def judged(*n_lost: int, n: int = 600, budget: float = 0.01) -> BudgetPlan:
+    """Plan on `n` judging images of which some are lost by each step."""
+    ends = [bonett_price_interval(0, lost, n) for lost in n_lost]
+    columns = {
+        "top1_change": [-lost / n for lost in n_lost],
+        "top1_change_low": [low for low, _ in ends],
+        "top1_change_high": [high for _, high in ends],
+    }
+    data = xr.Dataset(
+        {name: ("n_blocks", np.array(values)) for name, values in columns.items()},
+        attrs={"n_known": n},
+    )
+    block = find_se_blocks(three_blocks(), torch.rand(2, 3, 16, 16))[0]
+    order = [SpareableBlock(block, "constant", torch.ones(8), 0.0)] * len(n_lost)
+    return BudgetPlan(budget, tuple(order), data, 200, 200, n)
+
+
+def test_sure_is_the_first_stretch_whose_interval_is_within_the_budget():
+    plan = judged(0, 1, 4, 0, 12)
+
+    assert plan.n_sure == 2  # the fourth does not count after the third
+    assert plan.n_estimated == 4
+
+
+def test_so_many_images_as_needed_would_decide():
+    plan = judged(3)
+    assert (plan.n_sure, plan.n_estimated) == (0, 1)
+
+    n_judging = round(plan.n_needed * SHARES[-1])
+
+    assert n_judging > 600
+    low, _ = bonett_price_interval(0, round(3 * n_judging / 600), n_judging)
+    assert -low == pytest.approx(0.01, rel=0.1)
+
+
+def test_no_number_of_images_helps_a_block_that_costs_too_much(network):
+    plan = judged(30)
+
+    assert plan.n_needed is None
+    with pytest.raises(SEProbeError, match=r"no block can be spared: .* 5\.0 points"):
+        spare_blocks(network, plan, accept_uncertain=True)
+
+
+def test_too_few_images_to_decide(network):
+    plan = judged(3)
+
+    with pytest.raises(SEProbeError, match="too few to decide") as error:
+        spare_blocks(network, plan)
+
+    assert f"about {plan.n_needed:,} images in all" in str(error.value)
+    assert "--accept-uncertain" in str(error.value)
+
+
+# --- the command ---------------------------------------------------------------------
+
+
+def test_prune_within_a_budget_and_finetune(command, tmp_path):
+    out = tmp_path / "spared.pt"
+
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--budget", 5, "--finetune", 1),
+        *("--out", out, "--json", "--threads", 1),
+    )
+
+    facts = json.loads(stdout)
+    assert status == 0, err
+    assert facts["budget"]["images"] == {
+        "calibrating": 100,
+        "choosing": 100,
+        "judging": 300,
+    }
+    assert facts["budget"]["n_spared"] == 1
+    assert facts["finetuned"]["n_test"] == 500
+    assert facts["finetuned"]["top1_after"] > 0.95
+    network = load_network(out)
+    assert network.provenance.removed_blocks[0]["name"] == "SE_2_1"
+    assert network.provenance.metrics["accuracy"] == pytest.approx(
+        facts["finetuned"]["top1_after"]
+    )
+
+
+def test_prune_prints_what_each_step_costs(command, tmp_path):
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--budget", 5, "--dry-run", "--threads", 1)
+    )
+
+    assert status == 0, err
+    assert "judged on 300 images" in stdout
+    assert "1 of 1 blocks go" in stdout
+    assert "within the budget of 5" in stdout
+
+
+def test_a_budget_too_narrow_for_the_images(command, tmp_path):
+    out = tmp_path / "spared.pt"
+
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--budget", 0.5, "--out", out, "--threads", 1)
+    )
+
+    assert status == 1
+    assert "too few to decide" in err
+    assert "undecided" in stdout
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "Give --blocks NAMES, or --budget POINTS"),
+        (("--budget", 1, "--blocks", "SE_2_1"), "one of them"),
+        (("--budget", 1, "--how", "constant"), "without --how and --gates"),
+        (("--blocks", "SE_2_1", "--accept-uncertain"), "is about a --budget"),
+        (("--budget", 0), "got 0"),
+    ],
+)
+def test_requests_that_cannot_be_meant(command, arguments, sentence):
+    status, _, err = command("prune", "--ckpt", DIGITS, "--dry-run", *arguments)
+
+    assert status == 2
+    assert sentence in err
+
+
+def test_finetuning_needs_training_images(command, photos, tmp_path):
+    status, _, err = command(
+        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--data", photos),
+        *("--finetune", 1, "--out", tmp_path / "spared.pt"),
+    )
+
+    assert status == 1
+    assert "move them into train/CLASS and test/CLASS" in err
+    assert not (tmp_path / "spared.pt").exists()
