@@ -1,10 +1,19 @@
 """``se-probe inspect``: the SE blocks of a network and what they cost."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from se_probe.cli import options
-from se_probe.cli.console import print_json, print_table
+from se_probe.cli.console import print_json, print_table, say
 from se_probe.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from se_probe.blocks import FoundBlock
+    from se_probe.checkpoints import Network
 
 __all__ = ["inspect"]
 
@@ -18,6 +27,13 @@ def inspect(
     ckpt: options.Checkpoint = None,
     arch: options.Arch = None,
     image_size: options.ImageSize = None,
+    diagram: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw the network too: .svg, .png or .pdf (needs Graphviz).",
+        ),
+    ] = None,
     json: options.Json = False,
     trust_pickle: options.TrustPickle = False,
 ) -> None:
@@ -28,19 +44,30 @@ def inspect(
     """
     if ckpt is None and arch is None:
         raise UsageError("which network? Give --ckpt FILE or --arch NAME")
-    facts = _facts(ckpt, arch, image_size, trust_pickle)
+    if diagram is not None:
+        from se_probe.diagram import check_drawable
+
+        check_drawable(diagram)
+    from se_probe.blocks import find_se_blocks, network_facts
+
+    network, noise = _network(ckpt, arch, image_size, trust_pickle)
+    blocks = find_se_blocks(network.model, noise)
+    facts = network_facts(network.model, blocks, noise, network.architecture)
     if json:
         print_json(facts)
     else:
         _print(facts)
+    if diagram is not None:
+        path = _draw(network, blocks, noise, diagram)
+        (say if json else print)(str(path))
 
 
-def _facts(
+def _network(
     ckpt: str | None, arch: str | None, image_size: int | None, trust_pickle: bool
-) -> dict[str, Any]:
+) -> "tuple[Network, Tensor]":
+    """The network, and two images of noise of its size."""
     import torch
 
-    from se_probe.blocks import find_se_blocks, network_facts
     from se_probe.checkpoints import build_network
     from se_probe.cli.sources import network_from
 
@@ -53,8 +80,16 @@ def _facts(
     noise = torch.randn(
         2, n_channels, *size, generator=torch.Generator().manual_seed(0)
     )
-    blocks = find_se_blocks(network.model, noise)
-    return network_facts(network.model, blocks, noise, network.architecture)
+    return network, noise
+
+
+def _draw(
+    network: "Network", blocks: "list[FoundBlock]", noise: "Tensor", path: Path
+) -> Path:
+    from se_probe.diagram import draw_network, save_diagram
+
+    picture = draw_network(network.model, blocks, noise, network.architecture)
+    return save_diagram(picture, path)
 
 
 def _print(facts: dict[str, Any]) -> None:
