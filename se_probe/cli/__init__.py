@@ -30,7 +30,7 @@ app = typer.Typer(
 
 _COMMANDS = (
     *("demo", "inspect", "classes", "record", "plot", "rank", "prune", "evaluate"),
-    *("train", "reproduce"),
+    *("train", "reproduce", "verify"),
 )
 
 for _name in _COMMANDS:
