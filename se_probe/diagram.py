@@ -40,6 +40,7 @@ _CLUSTER = {
     "style": "dashed",
     "labelloc": "b",
     "labeljust": "l",
+    "margin": "16",
     "fontsize": "11",
 }
 _NODE = {
