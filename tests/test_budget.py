@@ -16,7 +16,11 @@ from se_probe.blocks import find_se_blocks
 from se_probe.blocks.freeze import frozen_gates
 from se_probe.checkpoints import Network, load_network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
-from se_probe.evaluation import bonett_price_interval, part_images
+from se_probe.evaluation import (
+    bonett_price_interval,
+    least_squares_constants,
+    part_images,
+)
 from se_probe.images import Preprocessing, open_images
 from se_probe.models import SEBlock
 from se_probe.pruning import BudgetPlan, SpareableBlock, plan_budget, spare_blocks
@@ -31,7 +35,7 @@ N_IMAGES = 100
 
 
 class ThreeBlocks(nn.Module):
-    """The first needs its input; gates of the second stay near 0.3, of the third near 1."""
+    """The first needs its input; others stay near 0.3 and near 1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,10 +165,9 @@ def test_the_spared_network_computes_what_was_judged(plan, network, images):
 
     n = plan.n_sure
     assert 1 <= n < 3
-    held = {each.block.name: each.held for each in plan.order}
     blocks = [each.block for each in plan.order[:n]]
     pixels = images.batch(0)
-    with torch.no_grad(), frozen_gates(network.model, blocks, held):
+    with torch.no_grad(), frozen_gates(network.model, blocks, plan.constants[n - 1]):
         expected = network.model(pixels)
     with torch.no_grad():
         torch.testing.assert_close(spared.model(pixels), expected, rtol=1e-4, atol=1e-4)
@@ -232,7 +235,8 @@ def judged(*n_lost: int, n: int = 600, budget: float = 0.01) -> BudgetPlan:
     )
     block = find_se_blocks(three_blocks(), torch.rand(2, 3, 16, 16))[0]
     order = [SpareableBlock(block, "constant", torch.ones(8), 0.0)] * len(n_lost)
-    return BudgetPlan(budget, tuple(order), data, 200, 200, n)
+    constants = [{block.name: torch.ones(8)}] * len(n_lost)
+    return BudgetPlan(budget, tuple(order), tuple(constants), data, 200, 200, n)
 
 
 def test_sure_is_the_first_stretch_whose_interval_is_within_the_budget():
@@ -349,3 +353,24 @@ def test_finetuning_needs_training_images(command, photos, tmp_path):
     assert status == 1
     assert "move them into train/CLASS and test/CLASS" in err
     assert not (tmp_path / "spared.pt").exists()
+
+
+def test_constants_from_images_where_there_is_no_record(command, tmp_path):
+    out = tmp_path / "spared.pt"
+
+    status, _, err = command(
+        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--how", "constant"),
+        *("--data", "digits", "--out", out, "--threads", 1),
+    )
+
+    assert status == 0, err
+    assert "constants from 500 images; judge the result on others" in err
+    original, spared = load_network(DIGITS), load_network(out)
+    images = open_images("digits", original.preprocessing, batch_size=50)
+    blocks = find_se_blocks(original.model, images.batch(0))
+    held = least_squares_constants(original, images, blocks, threads=1)
+    pixels = images.batch(0)
+    with torch.no_grad(), frozen_gates(original.model, blocks, held):
+        expected = original.model(pixels)
+    with torch.no_grad():
+        torch.testing.assert_close(spared.model(pixels), expected, rtol=1e-4, atol=1e-4)

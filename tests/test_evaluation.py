@@ -603,7 +603,7 @@ def test_sequential_constants_see_the_blocks_before_frozen(
 ):
     gates = record_gates(network, tiny_images, blocks)
 
-    constants = sequential_constants(network, tiny_images, blocks)
+    constants = sequential_constants(network, tiny_images, blocks, least_squares=False)
 
     mean = mean_constants(gates)
     torch.testing.assert_close(constants["SE_2_1"], mean["SE_2_1"])
@@ -632,6 +632,19 @@ def test_sequential_least_squares_begins_with_the_plain_one(
     assert not torch.allclose(constants["SE_3_1"], plain["SE_3_1"], rtol=1e-6)
     assert calls[-1] == (40, 40)
     assert calls == sorted(calls)
+
+
+def test_settled_constants_stay_and_the_others_are_chosen_behind_them(
+    network, tiny_images, blocks
+):
+    closed = {"SE_2_1": torch.zeros(4, dtype=torch.float64)}
+
+    behind = sequential_constants(network, tiny_images, blocks, fixed=closed)
+
+    assert torch.equal(behind["SE_2_1"], closed["SE_2_1"])
+    free = sequential_constants(network, tiny_images, blocks)
+    assert not torch.allclose(behind["SE_3_1"], free["SE_3_1"], rtol=1e-6)
+    assert list(behind) == list(free)
 
 
 def test_unreadable_images_and_padding_have_no_part_in_constants(

@@ -35,6 +35,7 @@ def evaluate(
             min=1, help="At most so many images of each class, evenly chosen."
         ),
     ] = None,
+    image_size: options.ImageSize = None,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = 0,
@@ -62,6 +63,7 @@ def evaluate(
         workers=workers,
         per_class=per_class,
         seed=seed,
+        image_size=image_size,
     )
     with progress_bar("evaluating", quiet=quiet) as progress:
         result = evaluation.evaluate(

@@ -8,6 +8,7 @@ import typer
 from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, say
 from se_probe.cli.prune_measuring import (
+    calibrated,
     finetuned,
     plan_facts,
     planned,
@@ -42,7 +43,8 @@ def prune(
         Literal["identity", "constant"] | None,
         typer.Option(
             help="identity (the default) leaves a block out; constant freezes its "
-            "gates at their mean in --gates and folds them into other weights."
+            "gates, at their mean in --gates or at the best constants on the images of "
+            "--data, and folds them into other weights."
         ),
     ] = None,
     gates: Annotated[
@@ -131,8 +133,11 @@ def prune(
     run: Any = {"seed": seed, "threads": threads}
     facts: dict[str, Any] = {}
     if budget is None:
+        names, constants = options.split_list(blocks), None
+        if how == "constant" and record is None and data is not None:
+            constants = calibrated(network, opened, names, threads, quiet=quiet)
         pruned = drop_se_blocks(
-            network, options.split_list(blocks), how or "identity", record
+            network, names, how or "identity", record, constants=constants
         )
     else:
         plan = planned(network, opened, budget / 100, run, quiet=quiet)

@@ -5,12 +5,49 @@ from typing import TYPE_CHECKING, Any
 from se_probe.cli.console import print_table, progress_bar, say, say_epoch
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from se_probe.checkpoints import Network
     from se_probe.pruning import BudgetPlan
 
-__all__ = ["finetuned", "plan_facts", "planned", "print_finetuned", "print_plan"]
+__all__ = [
+    "calibrated",
+    "finetuned",
+    "plan_facts",
+    "planned",
+    "print_finetuned",
+    "print_plan",
+]
 
 _MEASURES = ("kl", "top1_change", "top1_change_low", "top1_change_high")
+
+
+def calibrated(
+    network: "Network",
+    opened: dict[str, Any],
+    blocks: list[str],
+    threads: int | None,
+    *,
+    quiet: bool,
+) -> "dict[str, npt.NDArray[np.float64]]":
+    """Constants for `--how constant` from the images of `--data`, by block name."""
+    from se_probe.blocks import find_se_blocks
+    from se_probe.cli.sources import images_for
+    from se_probe.evaluation import sequential_constants
+    from se_probe.gates import match_blocks
+
+    images = images_for(network, **opened)
+    found = find_se_blocks(network.model, images.batch(0))
+    names = match_blocks(blocks, [block.facts() for block in found])
+    chosen = [block for block in found if block.name in names]
+    with progress_bar("calibrating", quiet=quiet) as progress:
+        constants = sequential_constants(
+            network, images, chosen, threads=threads, progress=progress
+        )
+    if not quiet:
+        say(f"constants from {len(images):,} images; judge the result on others")
+    return {name: values.numpy() for name, values in constants.items()}
 
 
 def planned(

@@ -47,6 +47,7 @@ def rank(
             min=1, help="At most so many images of each class, evenly chosen."
         ),
     ] = None,
+    image_size: options.ImageSize = None,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 32,
     workers: options.Workers = 0,
@@ -88,6 +89,7 @@ def rank(
             workers=workers,
             per_class=per_class,
             seed=seed,
+            image_size=image_size,
         )
         curve_seed = None if out is None else seed
         measured, curve = _measure(

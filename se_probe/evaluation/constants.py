@@ -6,7 +6,7 @@ look at each block by itself; choosing block by block, front to back, takes into
 that a block sees other maps once the blocks before it are frozen.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -112,13 +112,16 @@ def sequential_constants(
     images: LabelledImages,
     blocks: Sequence[FoundBlock],
     *,
-    least_squares: bool = False,
+    least_squares: bool = True,
+    fixed: Mapping[str, Tensor] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Tensor]:
     """Constants chosen front to back, each with the blocks before it frozen already.
 
-    Runs the network over the images once per block.
+    Of the ways tried, least squares chosen in this manner cost the least where several
+    blocks are frozen together (docs/pruning.md). Runs the network over the images once
+    per block.
 
     Parameters
     ----------
@@ -127,8 +130,10 @@ def sequential_constants(
         To calibrate on; those that cannot be read are left out.
     blocks : sequence of FoundBlock
         The blocks to freeze together, in network order.
-    least_squares : bool
-        Take :func:`least_squares_constants` of each block instead of its mean gates.
+    least_squares : bool, default True
+        Take :func:`least_squares_constants` of each block, else its mean gates.
+    fixed : mapping of str to Tensor, each of shape (channels,), optional
+        Constants of some of the blocks that are settled already.
     threads : int, optional
         CPU threads. Default: as torch is set.
     progress : callable, optional
@@ -143,17 +148,19 @@ def sequential_constants(
     ImagesError
         If not one image could be read.
     """
-    constants: dict[str, Tensor] = {}
-    model = unwrap(network.model)
+    constants = dict(fixed or {})
+    model, n = unwrap(network.model), len(images)
+    sought = [number for number, b in enumerate(blocks) if b.name not in constants]
     with pinned_numerics(threads), evaluating(model):
-        for number, block in enumerate(blocks):
-            step = _shifted(progress, number * len(images), len(blocks) * len(images))
+        for n_done, number in enumerate(sought):
+            block = blocks[number]
+            step = _shifted(progress, n_done * n, len(sought) * n)
             with frozen_gates(model, blocks[:number], constants):
                 sums = _sum_gates(network, images, [block], step)[block.name]
             constants[block.name] = (
                 sums.least_squares() if least_squares else sums.mean()
             )
-    return constants
+    return {block.name: constants[block.name] for block in blocks}
 
 
 @dataclass

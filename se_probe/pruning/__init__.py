@@ -13,7 +13,6 @@ from se_probe.pruning.budget import (
     plan_budget,
     spare_blocks,
 )
-from se_probe.pruning.calibration import mean_gates
 from se_probe.pruning.drop import drop_se_blocks
 from se_probe.pruning.finetune import finetune
 from se_probe.pruning.onnx import check_onnx_packages, export_onnx
@@ -30,7 +29,6 @@ __all__ = [
     "drop_se_blocks",
     "export_onnx",
     "finetune",
-    "mean_gates",
     "plain_architecture",
     "plain_state_dict",
     "plan_budget",

@@ -1,7 +1,8 @@
 """Which blocks can be spared within a budget of accuracy, decided by measurement.
 
 Three disjoint parts of the images have a task each. The first gives the constants that
-gates are frozen at. The second orders the blocks by the divergence that sparing each of
+gates are frozen at: the least-squares ones, chosen front to back for each set of blocks
+that is judged. The second orders the blocks by the divergence that sparing each of
 them causes. The third judges the first block of that order, the first two, and so on;
 since their order was fixed without it, the number that holds can be read off at the
 first failure, and the confidence of one comparison is the confidence of all (a fixed
@@ -27,6 +28,7 @@ from se_probe.evaluation import (
     least_squares_constants,
     measure_changes,
     part_images,
+    sequential_constants,
 )
 from se_probe.images import LabelledImages
 from se_probe.pruning.drop import How, drop_se_blocks
@@ -48,22 +50,16 @@ class SpareableBlock:
     block : FoundBlock
     how : {"identity", "constant"}
         The treatment of the lower divergence.
-    constants : Tensor, shape (channels,)
-        What its gates are frozen at.
+    held : Tensor, shape (channels,)
+        What its gates become if it alone is spared; ones for the identity.
     kl : float
         Mean KL(original || without it) in nats per image, on the choosing part.
     """
 
     block: FoundBlock
     how: How
-    constants: Tensor
+    held: Tensor
     kl: float
-
-    @property
-    def held(self) -> Tensor:
-        """What its gates become, shape (channels,); ones for the identity."""
-        is_frozen = self.how == "constant"
-        return self.constants if is_frozen else torch.ones_like(self.constants)
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,8 @@ class BudgetPlan:
         Share of the images by which top-1 accuracy may fall, 0 to 1.
     order : tuple of SpareableBlock
         The block that is spared first comes first.
+    constants : tuple of dict of str to Tensor
+        What the gates of the first 1, 2, ... blocks become, by block name.
     judged : xr.Dataset, dims (n_blocks,)
         Sparing the first 1, 2, ... blocks of `order`, on the judging part; the
         variables and attributes of
@@ -87,6 +85,7 @@ class BudgetPlan:
 
     budget: float
     order: tuple[SpareableBlock, ...]
+    constants: tuple[Mapping[str, Tensor], ...]
     judged: xr.Dataset
     n_calibrating: int
     n_choosing: int
@@ -178,23 +177,32 @@ def plan_budget(
     calibrating, choosing, judging = part_images(images, SHARES, seed)
     blocks = find_se_blocks(network.model, images.batch(0))
     n = len(blocks)
+    n_sets = n * (n + 1) // 2
     step = _Steps(
         progress,
-        [len(calibrating), (1 + 2 * n) * len(choosing)]
-        + [(1 + n) * len(part) for part in (choosing, judging)],
+        [
+            len(calibrating),
+            (1 + 2 * n) * len(choosing),
+            (1 + n) * len(choosing),
+            n_sets * len(calibrating),
+            (1 + n) * len(judging),
+        ],
     )
     run: Any = {"threads": threads}
-    constants = least_squares_constants(
-        network, calibrating, blocks, progress=step(), **run
-    )
-    alone = [([b], values) for values in (constants, None) for b in blocks]
+    held = least_squares_constants(network, calibrating, blocks, progress=step(), **run)
+    alone: list[Change] = [([b], way) for way in (held, None) for b in blocks]
     kl = measure_changes(network, choosing, alone, progress=step(), **run)["kl"].values
-    order = _ordered(blocks, constants, kl.reshape(2, n))
-    chosen = measure_changes(network, choosing, _nested(order), progress=step(), **run)
+    order = _ordered(blocks, held, kl.reshape(2, n))
+    together = {each.block.name: each.held for each in order}
+    sets = [_spared(blocks, order[:m]) for m in range(1, n + 1)]
+    changes: list[Change] = [(each, together) for each in sets]
+    chosen = measure_changes(network, choosing, changes, progress=step(), **run)
     n_candidates = max(1, _n_first(chosen["top1_change_high"].values >= -budget))
-    judged = measure_changes(
-        network, judging, _nested(order[:n_candidates]), progress=step(), **run
+    constants = _constants_of_sets(
+        network, calibrating, sets[:n_candidates], order, step(), threads
     )
+    changes = list(zip(sets, constants, strict=False))
+    judged = measure_changes(network, judging, changes, progress=step(), **run)
     if not judged.attrs["n_known"]:
         raise ImagesError(
             "no image to judge on is of a class that the network knows, so accuracy "
@@ -204,6 +212,7 @@ def plan_budget(
     return BudgetPlan(
         budget,
         tuple(order),
+        tuple(constants),
         judged.rename(change="n_blocks").assign_coords(numbers),
         len(calibrating),
         len(choosing),
@@ -238,7 +247,10 @@ def spare_blocks(
     if not n:
         raise SEProbeError(_refusal(plan))
     spared = plan.order[:n]
-    constants = {each.block.path: each.constants.numpy() for each in spared}
+    constants = {
+        each.block.path: plan.constants[n - 1][each.block.name].numpy()
+        for each in spared
+    }
     treatments: list[tuple[How, Mapping[str, Any]]] = [
         ("constant", {"constants": constants}),
         ("identity", {}),
@@ -262,20 +274,43 @@ def _ordered(
     """Blocks by what sparing each costs in the better treatment, cheapest first."""
     ways: tuple[How, How] = ("constant", "identity")
     known = np.nan_to_num(kl, nan=np.inf)
+    best, costs = known.argmin(axis=0), known.min(axis=0)
     each = [
-        SpareableBlock(block, ways[best], constants[block.name], float(costs[best]))
-        for block, costs, best in zip(
-            blocks, known.T, known.argmin(axis=0), strict=True
-        )
+        SpareableBlock(block, ways[way], _held(constants[block.name], ways[way]), cost)
+        for block, way, cost in zip(blocks, best, costs.tolist(), strict=True)
     ]
     return sorted(each, key=lambda spareable: spareable.kl)
 
 
-def _nested(order: Sequence[SpareableBlock]) -> list[Change]:
-    """The first block, the first two, and so on."""
-    held = {each.block.name: each.held for each in order}
-    blocks = [each.block for each in order]
-    return [(blocks[: n + 1], held) for n in range(len(blocks))]
+def _held(constants: Tensor, how: How) -> Tensor:
+    return constants if how == "constant" else torch.ones_like(constants)
+
+
+def _spared(
+    blocks: Sequence[FoundBlock], chosen: Sequence[SpareableBlock]
+) -> list[FoundBlock]:
+    """Chosen blocks in network order."""
+    names = {each.block.name for each in chosen}
+    return [block for block in blocks if block.name in names]
+
+
+def _constants_of_sets(
+    network: Network,
+    images: LabelledImages,
+    sets: Sequence[Sequence[FoundBlock]],
+    order: Sequence[SpareableBlock],
+    progress: Progress | None,
+    threads: int | None,
+) -> list[Mapping[str, Tensor]]:
+    """Constants of each set of blocks, calibrated front to back."""
+    ones = {each.block.name: each.held for each in order if each.how == "identity"}
+    step = _Steps(progress, [len(blocks) * len(images) for blocks in sets])
+    return [
+        sequential_constants(
+            network, images, blocks, fixed=ones, threads=threads, progress=step()
+        )
+        for blocks in sets
+    ]
 
 
 def _n_first(holds: npt.NDArray[np.bool_]) -> int:

@@ -14,62 +14,10 @@ from torch import Tensor
 from se_probe.blocks import FoundBlock, unwrap
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import BlockError, GateRecordError
-from se_probe.gates import (
-    block_channels,
-    block_facts,
-    check_gates,
-    match_blocks,
-    recorded,
-    row_batches,
-)
+from se_probe.evaluation import mean_constants
+from se_probe.gates import block_facts, check_gates, match_blocks
 
-__all__ = ["check_origin", "constants_of", "mean_gates"]
-
-
-def mean_gates(gates: xr.DataArray) -> xr.DataArray:
-    """Mean gate of each channel over all recorded images.
-
-    Parameters
-    ----------
-    gates : xr.DataArray, dims (image, channel)
-        A gate record.
-
-    Returns
-    -------
-    xr.DataArray, dims (channel,)
-        float64, 0 to 1 for sigmoid gates, with the record's attributes; `n_images` is
-        how many images were averaged.
-
-    Raises
-    ------
-    GateRecordError
-        If no image was recorded.
-
-    Examples
-    --------
-    >>> from se_probe.gates import make_gates
-    >>> mean_gates(
-    ...     make_gates({"SE_2_1": [[0.25, 1], [0.75, 0]]}, ["pug", "pug"])
-    ... ).values
-    array([0.5, 0.5])
-    """
-    n_images = int(recorded(gates).sum())
-    if not n_images:
-        raise GateRecordError(
-            "no image of the gate record was recorded, so there is no mean to freeze "
-            "gates at. Run `se-probe record` again"
-        )
-    total = np.zeros(gates.sizes["channel"])
-    for rows in row_batches(gates):
-        total += rows.values.sum(axis=0, dtype=np.float64)
-    on_channels = {k: c for k, c in gates.coords.items() if c.dims == ("channel",)}
-    return xr.DataArray(
-        total / n_images,
-        dims="channel",
-        coords=on_channels,
-        attrs=gates.attrs | {"n_images": n_images},
-        name="gate",
-    )
+__all__ = ["check_origin", "constants_of"]
 
 
 def check_origin(gates: xr.DataArray, network: Network) -> None:
@@ -159,22 +107,22 @@ def constants_of(
         for name in match_blocks([key], facts)
     }
     if gates is not None:
-        by_name |= _block_means(mean_gates(gates), chosen)
+        by_name |= _block_means(gates, chosen)
     for block in chosen:
         _check_constants(block, by_name.get(block.name))
     return {block.name: torch.from_numpy(by_name[block.name]) for block in chosen}
 
 
 def _block_means(
-    mean: xr.DataArray, blocks: Sequence[FoundBlock]
+    gates: xr.DataArray, blocks: Sequence[FoundBlock]
 ) -> dict[str, npt.NDArray[np.float64]]:
     # By path where the record knows it: names follow the size of the images in networks
     # that are not ResNet-shaped.
     recorded_names = {
         str(fact.get("path") or fact["name"]): str(fact["name"])
-        for fact in block_facts(mean)
+        for fact in block_facts(gates)
     }
-    means = {}
+    mean, means = mean_constants(gates), {}
     for block in blocks:
         name = recorded_names.get(block.path) or recorded_names.get(block.name)
         if name is None:
@@ -182,7 +130,7 @@ def _block_means(
                 f"the gate record holds no gates of {block.name} ({block.path}). "
                 "Record them with `se-probe record`"
             )
-        means[block.name] = np.asarray(mean.values[block_channels(mean, name)])
+        means[block.name] = mean[name].numpy()
     return means
 
 

@@ -147,7 +147,8 @@ def _check_request(
     if how == "constant" and (gates is None) == (constants is None):
         raise UsageError(
             "gates are frozen either at their mean in a gate record (--gates RUN.zarr, "
-            "from `se-probe record`) or at constants that are given; got "
+            "from `se-probe record`) or at constants that are given, or measured on "
+            "--data; got "
             f"{'neither' if gates is None else 'both'}"
         )
     if how == "identity" and constants is not None:
