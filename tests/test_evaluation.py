@@ -27,6 +27,7 @@ from se_probe.evaluation import (
     check_apart,
     evaluate,
     freezing_curve,
+    images_of_record,
     keep_apart,
     least_squares_constants,
     mcnemar_p,
@@ -701,6 +702,15 @@ def test_images_that_are_apart_already_stay_where_they_are(
 
     assert part.identical(gates)
     assert images.image_ids == judging.image_ids
+
+
+def test_images_of_a_record_are_all_of_its_or_none(network, tiny_images, blocks):
+    part, judging = keep_apart(record_gates(network, tiny_images, blocks), tiny_images)
+
+    of_record = images_of_record(part, tiny_images)
+
+    assert {*of_record.image_ids} == {*part["image_id"].values}
+    assert images_of_record(part, judging) is None
 
 
 def test_one_shared_image_cannot_be_parted(network, tiny_images, blocks):

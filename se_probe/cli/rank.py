@@ -63,8 +63,8 @@ def rank(
     """Rank SE blocks by how well the network could do without their gates.
 
     From the record alone; with --ckpt and --data it is measured too, for each block
-    frozen at its mean gates and for each replaced by the identity. Images that are in
-    the record as well are parted: one half gives the means, the other judges. With
+    frozen and for each replaced by the identity. Images that are in the record as well
+    are parted: one half gives the constants, the other judges. With
     --out the curve of sparing 1, 2, ... all blocks is measured and drawn as well.
     """
     from se_probe.gates import open_gates
@@ -114,7 +114,13 @@ def _measure(
 ) -> tuple["xr.Dataset", "xr.Dataset | None"]:
     """Costs of the blocks, one by one, and with a seed of more and more of them."""
     from se_probe.blocks import find_se_blocks
-    from se_probe.evaluation import freezing_curve, keep_apart, measure_blocks
+    from se_probe.evaluation import (
+        freezing_curve,
+        images_of_record,
+        keep_apart,
+        least_squares_constants,
+        measure_blocks,
+    )
 
     calibration, judging = keep_apart(gates, images)
     blocks = find_se_blocks(network.model, judging.batch(0))
@@ -123,9 +129,25 @@ def _measure(
             f"constants from {calibration.sizes['image']:,} recorded images, judged on "
             f"{len(judging):,} others"
         )
+    constants, recorded = None, images_of_record(calibration, images)
+    if recorded is not None:
+        with progress_bar("calibrating", quiet=quiet) as progress:
+            constants = least_squares_constants(
+                network, recorded, blocks, threads=threads, progress=progress
+            )
+    elif not quiet:
+        say(
+            "note: the recorded images are not in --data, so gates freeze at their mean"
+        )
     with progress_bar("measuring", quiet=quiet) as progress:
         measured = measure_blocks(
-            network, judging, calibration, blocks, threads=threads, progress=progress
+            network,
+            judging,
+            calibration,
+            blocks,
+            constants=constants,
+            threads=threads,
+            progress=progress,
         )
     if curve_seed is None:
         return measured, None
@@ -136,6 +158,7 @@ def _measure(
             judging,
             calibration,
             [by_name[name] for name in ranking["block"].values],
+            constants=constants,
             seed=curve_seed,
             threads=threads,
             progress=progress,

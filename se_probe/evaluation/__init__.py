@@ -16,6 +16,7 @@ from se_probe.evaluation.block_costs import (
 from se_probe.evaluation.calibration import (
     check_apart,
     check_record_of,
+    images_of_record,
     keep_apart,
     part_images,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "check_record_of",
     "evaluate",
     "freezing_curve",
+    "images_of_record",
     "keep_apart",
     "least_squares_constants",
     "mcnemar_p",

@@ -13,7 +13,13 @@ from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import block_facts, recorded
 from se_probe.images import LabelledImages
 
-__all__ = ["check_apart", "check_record_of", "keep_apart", "part_images"]
+__all__ = [
+    "check_apart",
+    "check_record_of",
+    "images_of_record",
+    "keep_apart",
+    "part_images",
+]
 
 
 def check_record_of(
@@ -105,6 +111,23 @@ def keep_apart(
             "to judge on; record or give more of them"
         )
     return part, replace(images, pictures=images.pictures.chosen(kept))
+
+
+def images_of_record(
+    record: xr.DataArray, images: LabelledImages
+) -> LabelledImages | None:
+    """Those images that are in a gate record, if they are all of the record's.
+
+    Returns
+    -------
+    LabelledImages or None
+        In the order of `images`.
+    """
+    ids = _recorded_ids(record)
+    kept = [i for i, name in enumerate(images.image_ids) if name in ids]
+    if len(kept) < len(ids):
+        return None
+    return replace(images, pictures=images.pictures.chosen(kept))
 
 
 def part_images(
