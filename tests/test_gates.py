@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from se_probe import gates as gates_module
+from se_probe.gates import store as gates_module
 from se_probe.errors import BlockNameError, GateRecordError
 from se_probe.gates import (
     State,

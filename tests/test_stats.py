@@ -11,7 +11,7 @@ import scipy.stats
 import xarray as xr
 from sklearn.neighbors import NearestCentroid
 
-from se_probe import gates as gates_module
+from se_probe.gates import store as gates_module
 from se_probe.errors import GateRecordError, UsageError
 from se_probe.gates import (
     State,

@@ -1,0 +1,55 @@
+"""The gate record: one labelled array of every gate of every image.
+
+A gate record is an ``xarray.DataArray`` named ``gate`` with dims ``(image, channel)``.
+The channels of all SE blocks lie side by side in network order. On disk it is a Zarr
+(format 3) group in which a chunk of rows is one batch of the recording network, so that
+"this batch is done" is a property of the store itself (see :func:`create_record`).
+"""
+
+from se_probe.gates.blocks import (
+    block_channels,
+    block_facts,
+    block_names,
+    match_blocks,
+)
+from se_probe.gates.record import (
+    State,
+    check_gates,
+    make_gates,
+    only_correct,
+    recorded,
+    row_states,
+)
+from se_probe.gates.store import (
+    create_record,
+    is_record,
+    open_gates,
+    open_group,
+    pending_batches,
+    read_states,
+    remove_record,
+    row_batches,
+    write_batch,
+)
+
+__all__ = [
+    "State",
+    "block_channels",
+    "block_facts",
+    "block_names",
+    "check_gates",
+    "create_record",
+    "is_record",
+    "make_gates",
+    "match_blocks",
+    "only_correct",
+    "open_gates",
+    "open_group",
+    "pending_batches",
+    "read_states",
+    "recorded",
+    "remove_record",
+    "row_batches",
+    "row_states",
+    "write_batch",
+]
