@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from se_probe.gates import store as gates_module
 from se_probe.errors import BlockNameError, GateRecordError
 from se_probe.gates import (
     State,
@@ -26,6 +25,7 @@ from se_probe.gates import (
     row_batches,
     write_batch,
 )
+from se_probe.gates import store as gates_module
 
 BLOCKS = [
     {"name": "SE_4_2", "path": "layer3.1.se", "stage": 4, "channels": 3},

@@ -11,7 +11,6 @@ import scipy.stats
 import xarray as xr
 from sklearn.neighbors import NearestCentroid
 
-from se_probe.gates import store as gates_module
 from se_probe.errors import GateRecordError, UsageError
 from se_probe.gates import (
     State,
@@ -21,6 +20,7 @@ from se_probe.gates import (
     open_gates,
     write_batch,
 )
+from se_probe.gates import store as gates_module
 from se_probe.stats import (
     block_summary,
     class_moments,
