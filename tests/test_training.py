@@ -352,6 +352,21 @@ def test_a_single_image_left_over_sits_the_epoch_out():
     assert network.model[1].num_batches_tracked == 1
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_batch_norms_keep_their_statistics_and_train_their_weights(frozen):
+    recipe = replace(SHORT, frozen_batch_norm=frozen)
+    network, train_images, test_images = prepared(recipe)
+    norm = nn.BatchNorm1d(784)
+    network = Network(
+        nn.Sequential(nn.Flatten(), norm, nn.Linear(784, 10)), network.preprocessing
+    )
+
+    train_network(network, train_images, test_images, recipe)
+
+    assert norm.running_mean.equal(torch.zeros(784)) == frozen
+    assert not norm.weight.equal(torch.ones(784))
+
+
 # --- what is left behind -----------------------------------------------------------
 
 

@@ -17,7 +17,11 @@ from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.images import LabelledImages
 from se_probe.record import pinned_numerics
 from se_probe.training.augment import crop_and_flip, draw_shifts_and_flips
-from se_probe.training.optimizers import make_optimizer, make_schedule
+from se_probe.training.optimizers import (
+    freeze_batch_norm,
+    make_optimizer,
+    make_schedule,
+)
 from se_probe.training.pixels import HELD_BYTES, LabelledPixels, PixelBatch
 from se_probe.training.randomness import generator_for, own_random_numbers
 from se_probe.training.recipes import Recipe
@@ -224,6 +228,8 @@ class _Trainer:
         order = order[torch.randperm(len(order), generator=shuffler)]
         augment = self._augmentation(epoch)
         self.model.train()
+        if recipe.frozen_batch_norm:
+            freeze_batch_norm(self.model)
         with own_random_numbers(recipe.seed, epoch, self.device):
             for step, batch in enumerate(self.train.batches(order, recipe.batch_size)):
                 # Batch norm cannot train on a single image, so one that is left over

@@ -1,4 +1,4 @@
-"""Optimizer and learning rate of a recipe, by timm."""
+"""Optimizer and learning rate of a recipe, by timm; what is not trained."""
 
 import torch
 from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]
@@ -8,10 +8,11 @@ from timm.scheduler import (  # type: ignore[attr-defined]
 )
 from timm.scheduler.scheduler import Scheduler
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from se_probe.training.recipes import Recipe
 
-__all__ = ["make_optimizer", "make_schedule"]
+__all__ = ["freeze_batch_norm", "make_optimizer", "make_schedule"]
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -76,3 +77,13 @@ def make_schedule(
         warmup_prefix=True,
         t_in_epochs=False,
     )
+
+
+def freeze_batch_norm(model: nn.Module) -> None:
+    """Let batch norms use their running statistics and leave them as they are.
+
+    Until the next ``model.train()``. Their weights and biases are trained.
+    """
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
