@@ -160,6 +160,17 @@ def test_a_plan_says_how_many_images_each_part_has(plan):
     assert plan.judged.attrs["top1"] == 1
 
 
+def test_judging_ends_where_the_budget_is_exceeded(network, images, plan):
+    wide = plan_budget(network, images, 0.999, threads=1)
+    narrow = plan_budget(network, images, 0.001, threads=1)
+
+    assert wide.judged.sizes["n_blocks"] == 3
+    loss = -narrow.judged["top1_change"].values
+    assert (loss[:-1] <= 0.001).all()
+    assert loss[-1] > 0.001
+    np.testing.assert_array_equal(loss, -wide.judged["top1_change"].values[: len(loss)])
+
+
 def test_the_spared_network_computes_what_was_judged(plan, network, images):
     spared = spare_blocks(network, plan)
 

@@ -2,11 +2,11 @@
 
 Three disjoint parts of the images have a task each. The first gives the constants that
 gates are frozen at: the least-squares ones, chosen front to back for each set of blocks
-that is judged. The second orders the blocks by the divergence that sparing each of
-them causes. The third judges the first block of that order, the first two, and so on;
-since their order was fixed without it, the number that holds can be read off at the
-first failure, and the confidence of one comparison is the confidence of all (a fixed
-sequence of tests).
+that is judged. The second orders the blocks by the divergence that sparing each of them
+causes. The third judges the first block of that order, the first two, and so on, until
+the budget is exceeded. Since the order was fixed without it, the number that holds can
+be read off at the first failure, and the confidence of one comparison is the confidence
+of all (a fixed sequence of tests).
 """
 
 import math
@@ -77,8 +77,8 @@ class BudgetPlan:
     judged : xr.Dataset, dims (n_blocks,)
         Sparing the first 1, 2, ... blocks of `order`, on the judging part; the
         variables and attributes of
-        :func:`~se_probe.evaluation.measure_changes`. It ends where the choosing part
-        shows already that the budget is exceeded.
+        :func:`~se_probe.evaluation.measure_changes`. It ends at the first whose
+        estimated loss exceeds the budget.
     n_calibrating, n_choosing, n_judging : int
         Images of each part.
     """
@@ -177,43 +177,39 @@ def plan_budget(
     calibrating, choosing, judging = part_images(images, SHARES, seed)
     blocks = find_se_blocks(network.model, images.batch(0))
     n = len(blocks)
-    n_sets = n * (n + 1) // 2
-    step = _Steps(
-        progress,
-        [
-            len(calibrating),
-            (1 + 2 * n) * len(choosing),
-            (1 + n) * len(choosing),
-            n_sets * len(calibrating),
-            (1 + n) * len(judging),
-        ],
-    )
+    lengths = [len(calibrating), (1 + 2 * n) * len(choosing)]
+    for n_spared in range(1, n + 1):
+        lengths += [n_spared * len(calibrating), 2 * len(judging)]
+    step = _Steps(progress, lengths)
     run: Any = {"threads": threads}
     held = least_squares_constants(network, calibrating, blocks, progress=step(), **run)
     alone: list[Change] = [([b], way) for way in (held, None) for b in blocks]
     kl = measure_changes(network, choosing, alone, progress=step(), **run)["kl"].values
     order = _ordered(blocks, held, kl.reshape(2, n))
-    together = {each.block.name: each.held for each in order}
-    sets = [_spared(blocks, order[:m]) for m in range(1, n + 1)]
-    changes: list[Change] = [(each, together) for each in sets]
-    chosen = measure_changes(network, choosing, changes, progress=step(), **run)
-    n_candidates = max(1, _n_first(chosen["top1_change_high"].values >= -budget))
-    constants = _constants_of_sets(
-        network, calibrating, sets[:n_candidates], order, step(), threads
-    )
-    changes = list(zip(sets, constants, strict=False))
-    judged = measure_changes(network, judging, changes, progress=step(), **run)
-    if not judged.attrs["n_known"]:
-        raise ImagesError(
-            "no image to judge on is of a class that the network knows, so accuracy "
-            "cannot be measured; give images of its own classes"
+    ones = {each.block.name: each.held for each in order if each.how == "identity"}
+    constants, judged = [], []
+    for n_spared in range(1, n + 1):
+        spared = _in_network_order(blocks, order[:n_spared])
+        constants.append(
+            sequential_constants(
+                network, calibrating, spared, fixed=ones, progress=step(), **run
+            )
         )
-    numbers = {"n_blocks": np.arange(1, n_candidates + 1)}
+        change: Change = (spared, constants[-1])
+        judged.append(
+            measure_changes(network, judging, [change], progress=step(), **run)
+        )
+        _check_known(judged[-1])
+        if judged[-1]["top1_change"].item() < -budget:
+            break
+    numbers = {"n_blocks": np.arange(1, len(judged) + 1)}
     return BudgetPlan(
         budget,
         tuple(order),
         tuple(constants),
-        judged.rename(change="n_blocks").assign_coords(numbers),
+        xr.concat(judged, "change", combine_attrs="override")
+        .rename(change="n_blocks")
+        .assign_coords(numbers),
         len(calibrating),
         len(choosing),
         len(judging),
@@ -286,31 +282,19 @@ def _held(constants: Tensor, how: How) -> Tensor:
     return constants if how == "constant" else torch.ones_like(constants)
 
 
-def _spared(
+def _in_network_order(
     blocks: Sequence[FoundBlock], chosen: Sequence[SpareableBlock]
 ) -> list[FoundBlock]:
-    """Chosen blocks in network order."""
     names = {each.block.name for each in chosen}
     return [block for block in blocks if block.name in names]
 
 
-def _constants_of_sets(
-    network: Network,
-    images: LabelledImages,
-    sets: Sequence[Sequence[FoundBlock]],
-    order: Sequence[SpareableBlock],
-    progress: Progress | None,
-    threads: int | None,
-) -> list[Mapping[str, Tensor]]:
-    """Constants of each set of blocks, calibrated front to back."""
-    ones = {each.block.name: each.held for each in order if each.how == "identity"}
-    step = _Steps(progress, [len(blocks) * len(images) for blocks in sets])
-    return [
-        sequential_constants(
-            network, images, blocks, fixed=ones, threads=threads, progress=step()
+def _check_known(judged: xr.Dataset) -> None:
+    if not judged.attrs["n_known"]:
+        raise ImagesError(
+            "no image to judge on is of a class that the network knows, so accuracy "
+            "cannot be measured; give images of its own classes"
         )
-        for blocks in sets
-    ]
 
 
 def _n_first(holds: npt.NDArray[np.bool_]) -> int:
