@@ -87,6 +87,7 @@ def capture_gates(
     >>> import torch
     >>> from se_probe.blocks import find_se_blocks
     >>> from se_probe.models import create_model
+    >>> _ = torch.manual_seed(0)
     >>> model, images = create_model("se_lenet", 10).eval(), torch.rand(2, 1, 28, 28)
     >>> with capture_gates(model, find_se_blocks(model, images)) as capture:
     ...     logits = model(images)

@@ -149,6 +149,7 @@ def find_se_blocks(model: nn.Module, batch: Tensor) -> list[FoundBlock]:
     --------
     >>> import torch
     >>> from se_probe.models import create_model
+    >>> _ = torch.manual_seed(0)
     >>> blocks = find_se_blocks(create_model("se_lenet", 10), torch.rand(2, 1, 28, 28))
     >>> [(block.path, block.channels, block.reduction) for block in blocks]
     [('se', 16, 4.0)]

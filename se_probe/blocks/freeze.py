@@ -51,6 +51,7 @@ def frozen_gates(
     >>> import torch
     >>> from se_probe.blocks import find_se_blocks
     >>> from se_probe.models import create_model
+    >>> _ = torch.manual_seed(0)
     >>> model, images = create_model("se_lenet", 10).eval(), torch.rand(2, 1, 28, 28)
     >>> blocks = find_se_blocks(model, images)
     >>> with torch.no_grad(), frozen_gates(model, blocks, {"SE_2_1": torch.zeros(16)}):
