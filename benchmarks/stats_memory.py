@@ -2,7 +2,7 @@
 
 By default as large as the ImageNet validation set through SE-ResNet-50:
 
-    python benchmarks/stats_memory.py --out /tmp/stats_memory.zarr
+    python benchmarks/stats_memory.py --out stats_memory.zarr
 
 The record takes 4 bytes per gate (3 GB by default) and is deleted at the end. Images
 lie in random order, so that each batch holds many classes: the hard case. Linux only:
