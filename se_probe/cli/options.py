@@ -16,10 +16,13 @@ __all__ = [
     "Force",
     "ImageSize",
     "Json",
+    "NewArch",
     "Out",
+    "PerClass",
     "Precision",
     "Quiet",
     "Seed",
+    "SplitData",
     "Threads",
     "TrustPickle",
     "Workers",
@@ -50,6 +53,26 @@ Data = Annotated[
 DataRoot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where the files of a named data set are."),
+]
+NewArch = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Architecture: one of ours, of timm, torchvision:NAME, or "
+        "package.module:factory.",
+    ),
+]
+SplitData = Annotated[
+    str,
+    typer.Option(
+        metavar="DIR",
+        help="Image folder with train/CLASS and test/CLASS, or scenes, digits, "
+        "mnist, fashion-mnist, cifar10, cifar100.",
+    ),
+]
+PerClass = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most so many images of each class, evenly chosen."),
 ]
 ImageSize = Annotated[
     int | None,

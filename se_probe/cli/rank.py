@@ -41,12 +41,7 @@ def rank(
     arch: options.Arch = None,
     data: options.Data = None,
     data_root: options.DataRoot = None,
-    per_class: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="At most so many images of each class, evenly chosen."
-        ),
-    ] = None,
+    per_class: options.PerClass = None,
     image_size: options.ImageSize = None,
     device: options.Device = "auto",
     batch_size: options.BatchSize = 32,

@@ -18,22 +18,8 @@ __all__ = ["reproduce"]
 
 
 def reproduce(
-    arch: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Architecture: one of ours, of timm, torchvision:NAME, or "
-            "package.module:factory.",
-        ),
-    ] = "se_lenet",
-    data: Annotated[
-        str,
-        typer.Option(
-            metavar="DIR",
-            help="Image folder with train/CLASS and test/CLASS, or scenes, digits, "
-            "mnist, fashion-mnist, cifar10, cifar100.",
-        ),
-    ] = "digits",
+    arch: options.NewArch = "se_lenet",
+    data: options.SplitData = "digits",
     data_root: options.DataRoot = None,
     seeds: Annotated[
         str,

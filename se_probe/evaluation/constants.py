@@ -6,7 +6,7 @@ look at each block by itself; choosing block by block, front to back, takes into
 that a block sees other maps once the blocks before it are frozen.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,14 +18,13 @@ from se_probe.blocks.freeze import frozen_gates, watch_gates
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError
 from se_probe.evaluation.answers import readable_rows
+from se_probe.evaluation.progress import Progress, shifted
 from se_probe.gates import block_channels, block_names, recorded, row_batches
 from se_probe.images import LabelledImages
 from se_probe.models.counting import evaluating
 from se_probe.record import pinned_numerics
 
 __all__ = ["least_squares_constants", "mean_constants", "sequential_constants"]
-
-Progress = Callable[[int, int], None]
 
 
 def mean_constants(record: xr.DataArray) -> dict[str, Tensor]:
@@ -154,7 +153,7 @@ def sequential_constants(
     with pinned_numerics(threads), evaluating(model):
         for n_done, number in enumerate(sought):
             block = blocks[number]
-            step = _shifted(progress, n_done * n, len(sought) * n)
+            step = shifted(progress, n_done * n, len(sought) * n)
             with frozen_gates(model, blocks[:number], constants):
                 sums = _sum_gates(network, images, [block], step)[block.name]
             constants[block.name] = (
@@ -220,10 +219,3 @@ def _sum_gates(
             "that can be read"
         )
     return sums
-
-
-def _shifted(progress: Progress | None, done: int, total: int) -> Progress | None:
-    """Progress of one part of a longer run."""
-    if progress is None:
-        return None
-    return lambda n, _: progress(done + n, total)

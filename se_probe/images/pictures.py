@@ -15,7 +15,7 @@ from torch import Tensor
 from se_probe.errors import ImagesError, UsageError
 from se_probe.images.preprocessing import Mode
 
-__all__ = ["Pictures", "array_pictures", "numbered_ids"]
+__all__ = ["Pictures", "array_pictures", "evenly", "numbered_ids"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Pictures:
         kept: list[int] = []
         for name, members in positions.items():
             members.sort(key=self.image_ids.__getitem__)
-            kept += _evenly(members, n_per_class.get(name, others))
+            kept += evenly(members, n_per_class.get(name, others))
         if not kept:
             raise ImagesError(f"no images of {self.facts['name']} were asked for")
         choice = {"n_per_class": dict(n_per_class), "others": others}
@@ -106,7 +106,8 @@ def _read_chosen(
     return read(positions[index])
 
 
-def _evenly(members: list[int], n: int | None) -> list[int]:
+def evenly(members: list[int], n: int | None) -> list[int]:
+    """`n` of some numbers, evenly spread from the first to the last; all for None."""
     if n is None or n >= len(members):
         return members
     return [members[i] for i in np.linspace(0, len(members) - 1, n).round().astype(int)]

@@ -1,5 +1,6 @@
 """SE-ResNet and SE-ResNeXt: torchvision's networks with an SE block in each unit."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -78,7 +79,7 @@ SHAPES: dict[str, ResNetShape] = {
 """Shape of each SE-ResNet by its name."""
 
 
-class _SEUnit(nn.Module):
+class _SEUnit(nn.Module, ABC):
     """Residual unit of torchvision, its layers reused, with an SE block in one place.
 
     Parameters
@@ -132,9 +133,9 @@ class _SEUnit(nn.Module):
         out = self.se_at("standard", branch) + self.se_at("identity", shortcut)
         return self.se_at("post", self.relu(out))
 
+    @abstractmethod
     def branch(self, x: Tensor) -> Tensor:
         """Output of the residual branch."""
-        raise NotImplementedError
 
     def se_at(self, place: Integration, x: Tensor) -> Tensor:
         """Feature map at one place: after the SE block if that is where it is."""

@@ -10,7 +10,7 @@ of all (a fixed sequence of tests).
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ from se_probe.evaluation import (
     part_images,
     sequential_constants,
 )
+from se_probe.evaluation.progress import Progress, shifted
 from se_probe.images import LabelledImages
 from se_probe.pruning.drop import How, drop_se_blocks
 
@@ -37,8 +38,6 @@ __all__ = ["BudgetPlan", "SpareableBlock", "plan_budget", "spare_blocks"]
 
 # Of all images: to calibrate, to choose and to judge. Accuracy needs the most of them.
 SHARES = (0.2, 0.2, 0.6)
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -329,7 +328,4 @@ class _Steps:
         self.starts = iter(np.cumsum([0, *lengths]).tolist())
 
     def __call__(self) -> Progress | None:
-        start, progress = next(self.starts), self.progress
-        if progress is None:
-            return None
-        return lambda done, _: progress(start + done, self.total)
+        return shifted(self.progress, next(self.starts), self.total)

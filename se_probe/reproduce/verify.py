@@ -11,8 +11,10 @@ import xarray as xr
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
+from se_probe.evaluation.progress import shifted
 from se_probe.gates import State, block_facts
 from se_probe.images import LabelledImages
+from se_probe.images.pictures import evenly
 from se_probe.record import record_gates
 from se_probe.reproduce.changes import (
     Change,
@@ -160,7 +162,7 @@ def verify_record(
             f"expected batches of {size} images as in the record, got "
             f"{images.batch_size}"
         )
-    chosen = _evenly(_whole_batches(record, images, size), batches)
+    chosen = _chosen(_whole_batches(record, images, size), batches)
     n_checked = len(_rows(record, chosen, size))
     found = Differences(record)
     now: Mapping[str, Any] = {}
@@ -178,7 +180,7 @@ def verify_record(
             precision=attrs.get("precision", "fp32"),
             compile=attrs.get("compile", False),
             threads=threads or attrs.get("threads"),
-            progress=_shifted(progress, found.n_images, n_checked),
+            progress=shifted(progress, found.n_images, n_checked),
         )
         found.add(old, fresh)
         now = fresh.attrs
@@ -211,13 +213,10 @@ def _whole_batches(
     return whole
 
 
-def _evenly(numbers: list[int], n: int | None) -> list[int]:
+def _chosen(numbers: list[int], n: int | None) -> list[int]:
     if n is not None and n < 1:
         raise UsageError(f"expected at least 1 batch, or all of them, got {n}")
-    if n is None or n >= len(numbers):
-        return numbers
-    places = np.linspace(0, len(numbers) - 1, n).round().astype(int)
-    return [numbers[place] for place in places]
+    return evenly(numbers, n)
 
 
 def _groups(numbers: list[int], n_gates: int) -> Iterator[list[int]]:
@@ -233,14 +232,6 @@ def _rows(
     rows = [np.arange(k * size, (k + 1) * size) for k in numbers]
     joined = np.concatenate(rows)
     return joined[joined < record.sizes["image"]]
-
-
-def _shifted(
-    progress: Callable[[int, int], None] | None, before: int, total: int
-) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
 
 
 def _check_blocks(record: xr.DataArray, blocks: Sequence[FoundBlock]) -> None:
