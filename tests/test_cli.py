@@ -12,6 +12,7 @@ import torch
 
 import se_probe.cli
 from se_probe.checkpoints import build_network, save_network
+from se_probe.cli.console import progress_bar
 from se_probe.cli.options import split_list
 from se_probe.gates import make_gates, open_gates
 
@@ -496,3 +497,19 @@ def test_real_network_reaches_its_accuracy_on_real_photos(command, real_data, tm
     assert status == 0
     assert ilsvrc.sum() == 1300
     assert abs(hits[ilsvrc].mean() - 0.845) < 0.015
+
+
+def test_progress_tells_the_rate_of_this_run_alone(monkeypatch, capsys):
+    clock = [0.0]
+    monkeypatch.setattr("se_probe.cli.console.time.monotonic", lambda: clock[0])
+
+    with progress_bar("recording") as progress:
+        # A run that goes on with half of its images.
+        for seconds, done in [(5, 500), (25, 600), (30, 650), (45, 1000)]:
+            clock[0] = seconds
+            progress(done, 1000)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "recording: 600 of 1,000 images, 5 per second, 80 s left",
+        "recording: 1,000 of 1,000 images, 12 per second",
+    ]

@@ -510,7 +510,7 @@ def test_record_of_other_weights_is_refused(network, other, tiny_images, blocks)
     calibrating, judging = parts(tiny_images)
     gates = record_gates(other, calibrating, blocks)
 
-    with pytest.raises(GateRecordError, match="made with other weights"):
+    with pytest.raises(GateRecordError, match="of other weights"):
         measure_blocks(network, judging, gates, blocks)
 
 

@@ -507,9 +507,9 @@ def test_a_record_of_another_checkpoint_is_refused(lenet, digits):
     other = built("se_lenet", seed=1)
     gates = record_gates(other, digits)
 
-    with pytest.raises(GateRecordError, match=r"of another checkpoint \(se_lenet"):
+    with pytest.raises(GateRecordError, match=r"of other weights \(se_lenet"):
         drop_se_blocks(lenet, ["SE_2_1"], "constant", gates)
-    with pytest.raises(GateRecordError, match="of another checkpoint"):
+    with pytest.raises(GateRecordError, match="of other weights"):
         drop_se_blocks(lenet, ["SE_2_1"], gates=gates)
 
 

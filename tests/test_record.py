@@ -203,7 +203,7 @@ def test_interrupted_record_goes_on_bit_for_bit(tiny_network, tiny_images, tmp_p
         progress=lambda *counts: seen.append(counts),
     )
 
-    assert seen[0] == (12, 20)
+    assert seen[0] == (9, 20)
     assert seen[-1] == (20, 20)
     assert np.array_equal(gates.values, whole.values)
 

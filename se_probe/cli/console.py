@@ -98,8 +98,9 @@ def progress_bar(
         meter = _Rate()
 
         def update(done: int, total: int) -> None:
-            rate = f"{meter(done):.0f} {unit}/s"
-            bar.update(task, completed=done, total=total, rate=rate)
+            rate = meter(done)
+            shown = f"{rate:.0f} {unit}/s" if rate else ""
+            bar.update(task, completed=done, total=total, rate=shown)
 
         yield update
 
@@ -109,26 +110,30 @@ def _line_progress(what: str, unit: str) -> Callable[[int, int], None]:
     meter, last = _Rate(), [time.monotonic()]
 
     def update(done: int, total: int) -> None:
-        now = time.monotonic()
+        now, rate = time.monotonic(), meter(done)
         if done < total and now - last[0] < 10:
             return
-        last[0], rate = now, meter(done)
+        last[0] = now
+        speed = f", {rate:.0f} per second" if rate else ""
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
-        say(f"{what}: {done:,} of {total:,} {unit}, {rate:.0f} per second{left}")
+        say(f"{what}: {done:,} of {total:,} {unit}{speed}{left}")
 
     return update
 
 
 class _Rate:
-    """Units per second since the first call."""
+    """Units per second since the first call; None until there is one to compare with.
+
+    The first call tells where the work starts: a run that goes on has done some before.
+    """
 
     def __init__(self) -> None:
         self.started: tuple[float, int] | None = None
-        self.created = time.monotonic()
 
-    def __call__(self, done: int) -> float:
+    def __call__(self, done: int) -> float | None:
         now = time.monotonic()
         if self.started is None:
-            self.started = (self.created, 0) if done else (now, done)
+            self.started = (now, done)
+            return None
         since, before = self.started
         return (done - before) / max(now - since, 1e-9)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from se_probe.cli import options
-from se_probe.cli.console import print_json, print_table, progress_bar, say
+from se_probe.cli.console import print_json, print_table, progress_bar, say_epoch
 from se_probe.errors import SEProbeError, UsageError
 
 if TYPE_CHECKING:
     from se_probe.reproduce import Pair, Reproduction
-    from se_probe.training import EpochResult
 
 __all__ = ["reproduce"]
 
@@ -85,7 +84,7 @@ def reproduce(
             device=device,
             threads=threads,
             progress=progress,
-            on_epoch=None if quiet else _say_epoch,
+            on_epoch=None if quiet else say_epoch,
         )
     if json:
         print_json(result.facts())
@@ -107,13 +106,6 @@ def _numbers(seeds: str) -> list[int]:
 def _stem(arch: str) -> str:
     """Name of an architecture as part of a folder's name."""
     return arch.replace(":", "_").replace("/", "_")
-
-
-def _say_epoch(result: "EpochResult") -> None:
-    say(
-        f"epoch {result['epoch']}: held-out accuracy "
-        f"{100 * result['test_accuracy']:.2f} %; {result['seconds']:.1f} s"
-    )
 
 
 def _print(result: "Reproduction") -> None:

@@ -16,6 +16,7 @@ from se_probe.evaluation.block_costs import (
 from se_probe.evaluation.calibration import (
     check_apart,
     check_record_of,
+    check_weights,
     images_of_record,
     keep_apart,
     part_images,
@@ -44,6 +45,7 @@ __all__ = [
     "bonett_price_interval",
     "check_apart",
     "check_record_of",
+    "check_weights",
     "evaluate",
     "freezing_curve",
     "images_of_record",

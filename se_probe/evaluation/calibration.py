@@ -16,10 +16,33 @@ from se_probe.images import LabelledImages
 __all__ = [
     "check_apart",
     "check_record_of",
+    "check_weights",
     "images_of_record",
     "keep_apart",
     "part_images",
 ]
+
+
+def check_weights(network: Network, record: xr.DataArray) -> None:
+    """Check that a gate record was made with the weights of this network.
+
+    A record that does not say of which weights it is passes.
+
+    Raises
+    ------
+    GateRecordError
+        If it was made with other weights.
+    """
+    theirs, own = str(record.attrs.get("sha256", "")), network.provenance
+    # A network from a file is known by the file's hash, one without by its weights'.
+    if theirs not in {"", own.sha256, weights_sha256(unwrap(network.model))}:
+        origin = record.attrs.get("checkpoint") or record.attrs.get("architecture")
+        raise GateRecordError(
+            f"the gate record is of other weights ({origin or 'unnamed'}, sha256 "
+            f"{theirs[:12]}...) than {own.checkpoint or 'this network'} (sha256 "
+            f"{own.sha256[:12] or 'of no file'}...). Record this network, or give the "
+            "record's checkpoint"
+        )
 
 
 def check_record_of(
@@ -39,14 +62,7 @@ def check_record_of(
     GateRecordError
         If it was made with other weights, or lacks one of the blocks.
     """
-    of_record = str(record.attrs.get("sha256", ""))
-    is_own = of_record in {"", network.provenance.sha256}
-    if not is_own and of_record != weights_sha256(unwrap(network.model)):
-        raise GateRecordError(
-            f"the gate record was made with other weights than these: those of "
-            f"{record.attrs.get('checkpoint') or 'no file'}, sha256 "
-            f"{of_record[:12]}... Record this network, or give the record's checkpoint"
-        )
+    check_weights(network, record)
     facts = {fact["name"]: fact for fact in block_facts(record)}
     for block in blocks:
         fact = facts.get(block.name, {})

@@ -11,10 +11,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from se_probe.blocks import FoundBlock, unwrap
-from se_probe.checkpoints import Network, weights_sha256
+from se_probe.blocks import FoundBlock
+from se_probe.checkpoints import Network
 from se_probe.errors import BlockError, GateRecordError
-from se_probe.evaluation import mean_constants
+from se_probe.evaluation import check_weights, mean_constants
 from se_probe.gates import block_facts, check_gates, match_blocks
 
 __all__ = ["check_origin", "constants_of"]
@@ -35,21 +35,12 @@ def check_origin(gates: xr.DataArray, network: Network) -> None:
         other means.
     """
     check_gates(gates)
-    of_record = gates.attrs.get("sha256")
-    own = network.provenance.sha256
-    if not of_record:
+    if not gates.attrs.get("sha256"):
         raise GateRecordError(
             "the gate record does not say of which checkpoint it is. Record it with "
             "`se-probe record`, or give the constants themselves"
         )
-    if of_record != own and of_record != weights_sha256(unwrap(network.model)):
-        theirs = gates.attrs.get("checkpoint") or gates.attrs.get("architecture", "")
-        raise GateRecordError(
-            f"the gate record is of another checkpoint ({theirs or 'unnamed'}, sha256 "
-            f"{of_record[:12]}...) than {network.provenance.checkpoint or 'this'} "
-            f"(sha256 {own[:12] or 'of no file'}...). Record the gates of this one "
-            "with `se-probe record`"
-        )
+    check_weights(network, gates)
     _warn_of_other_images(gates.attrs.get("preprocessing"), network)
 
 

@@ -85,7 +85,8 @@ def record_gates(
     attrs : mapping, optional
         More provenance, in plain JSON types.
     progress : callable, optional
-        Called with the number of images done and of all images, after every batch.
+        Called with the number of images done and of all images: with what is there
+        already, then after every batch.
 
     Returns
     -------
@@ -126,6 +127,8 @@ def record_gates(
         numbers = [k for k in pending_batches(group) if k % world == rank]
         with _runner(network.model, blocks, precision, compile) as run:
             n_done = _count_done(group)
+            if progress is not None:
+                progress(n_done, len(images))
             for batch in images.batches(numbers):
                 n_done += _write(group, batch, run(batch.pixels), strict)
                 if progress is not None:

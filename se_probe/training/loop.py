@@ -230,6 +230,9 @@ class _Trainer:
         self.model.train()
         if recipe.frozen_batch_norm:
             freeze_batch_norm(self.model)
+        n_before, n_all = epoch * len(order), recipe.epochs * len(order)
+        if progress is not None:
+            progress(n_before, n_all)
         with own_random_numbers(recipe.seed, epoch, self.device):
             for step, batch in enumerate(self.train.batches(order, recipe.batch_size)):
                 # Batch norm cannot train on a single image, so one that is left over
@@ -238,8 +241,8 @@ class _Trainer:
                     self.schedule.step_update(epoch * self.n_steps + step)
                     meter.add(*self._step(augment(batch), epoch))
                 if progress is not None:
-                    n_done = epoch * len(order) + step * recipe.batch_size
-                    progress(n_done + len(batch.labels), recipe.epochs * len(order))
+                    n_done = step * recipe.batch_size + len(batch.labels)
+                    progress(n_before + n_done, n_all)
         return meter.means()
 
     def _step(self, batch: PixelBatch, epoch: int) -> tuple[float, Tensor]:
