@@ -7,7 +7,8 @@ multiplication, and keeps those. What a module is called plays no part in that.
 """
 
 from se_probe.blocks.capture import GateCapture, capture_gates
-from se_probe.blocks.find import FoundBlock, find_se_blocks, network_facts
+from se_probe.blocks.find import find_se_blocks
+from se_probe.blocks.found import FoundBlock, network_facts
 from se_probe.blocks.watch import unwrap
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from se_probe.blocks.find import FoundBlock
+from se_probe.blocks.found import FoundBlock
 from se_probe.blocks.watch import (
     Product,
     unwrap,
