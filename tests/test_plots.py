@@ -811,6 +811,16 @@ def test_figure_drawn_twice_has_the_same_bytes(record, moments, tmp_path, name, 
     assert b"Date" not in first
 
 
+def test_letters_are_saved_one_by_one_in_one_font(record, moments, tmp_path):
+    figures = {
+        "profiles": figure_profiles(moments, ["goldfish"], ["SE_5_1"]),
+        "depth": figure_depth(block_summary(record, moments)),
+    }
+    for name, fig in figures.items():
+        page = save(fig, tmp_path / f"{name}.pdf").read_bytes()
+        assert page.count(b"/FontFile2") == 1
+
+
 def test_unknown_format_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"to end in \.png, \.pdf, \.svg, got"):
         save(Figure(), tmp_path / "figure.jpg")

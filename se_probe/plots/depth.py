@@ -23,8 +23,8 @@ QUANTITIES: dict[Quantity, str] = {
     "accuracy": "accuracy of the nearest\nclass mean, 95 % interval",
     "between": "between-class share\nof the gate variance",
     "input_dependence": "input dependence\n(0: constant gates)",
-    "open": "saturated at 1\n(gate ≥ {open:g})",
-    "closed": "saturated at 0\n(gate ≤ {closed:g})",
+    "open": "saturated at 1\n(gate {open:g} or more)",
+    "closed": "saturated at 0\n(gate {closed:g} or less)",
 }
 _MARKERS = ("o", "s", "D", "^", "v")
 _PANELS: dict[str, tuple[Quantity, ...]] = {

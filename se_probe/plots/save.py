@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib
 import pandas as pd  # type: ignore[import-untyped]
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from se_probe.errors import UsageError
 from se_probe.plots.style import house_style
@@ -47,10 +48,22 @@ def save(fig: Figure, path: str | Path) -> Path:
             f"expected a figure's name to end in {', '.join(_NO_DATES)}, got {path}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
+    _spell_out(fig)
     # svg files name their clip paths by a random number unless a salt is given.
     with house_style(), matplotlib.rc_context({"svg.hashsalt": "se_probe"}):
         fig.savefig(path, metadata=_NO_DATES[suffix])
     return path
+
+
+def _spell_out(fig: Figure) -> None:
+    """Draw every letter by itself, as matplotlib did before 3.11.
+
+    A ligature, such as the fi of goldfish, is missed by a search for its letters, and
+    costs pdf files a second font.
+    """
+    for text in fig.findobj(Text):
+        if hasattr(text, "set_fontfeatures"):
+            text.set_fontfeatures(("-liga",))
 
 
 def save_table(table: pd.DataFrame, path: str | Path) -> Path:
