@@ -1,6 +1,7 @@
 """The checkpoints of this repository are what their README says."""
 
 import re
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from se_probe.images import open_images
 
 FOLDER = Path(__file__).parents[1] / "checkpoints"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
+IGNORED = (FOLDER.parent / ".gitignore").read_text(encoding="utf-8")
 
 
 def readme_rows(first_word_of_second_cell):
@@ -25,10 +27,9 @@ TRAINED = readme_rows("se-probe train")
 
 
 def test_readme_tells_of_every_file():
-    committed = {path.name for path in FOLDER.glob("se_lenet_*.pt")}
+    committed = re.findall(r"^!/checkpoints/(\S+\.pt)$", IGNORED, flags=re.MULTILINE)
 
-    assert set(SUMS) == set(TRAINED)
-    assert {"se_lenet_digits.pt", "se_lenet_mnist.pt"} <= committed <= set(SUMS)
+    assert set(SUMS) == set(TRAINED) == set(committed)
 
 
 @pytest.mark.parametrize("name", SUMS)
@@ -47,7 +48,8 @@ def test_checkpoint_loads_by_itself_and_holds_what_the_readme_says(name):
     metrics = network.provenance.metrics
     low, high = (100 * end for end in metrics["interval"])
     assert f"--arch {network.architecture} " in command
-    assert f"--data {network.provenance.data['name']} " in command
+    trained_on = metrics["settings"]["training images"]["name"]
+    assert f"--data {trained_on} " in command
     assert f"--seed {network.provenance.seed} " in command
     assert command.endswith(f"--out checkpoints/{name}")
     assert accuracy == f"{100 * metrics['accuracy']:.2f} %"
@@ -68,14 +70,29 @@ def test_no_folder_of_a_machine_is_in_the_file(name):
 
 @pytest.mark.parametrize("data", ["digits", "mnist"])
 def test_checkpoint_reaches_the_accuracy_that_the_readme_states(data, request):
-    is_built_in = data == "digits"
-    root = None if is_built_in else request.getfixturevalue("real_data") / data
-    network = load_network(FOLDER / f"se_lenet_{data}.pt", device="cpu")
+    root = None if data == "digits" else request.getfixturevalue("real_data") / data
 
-    images = open_images(data, network.preprocessing, batch_size=500, root=root)
-    top1 = evaluate(network, images, n_timed=1).network.top1
+    top1 = top1_of(f"se_lenet_{data}.pt", data, root=root)
 
     _, accuracy, interval, n_images = TRAINED[f"se_lenet_{data}.pt"]
     assert f"{100 * top1.share:.2f} %" == accuracy
     assert f"{100 * top1.low:.2f} to {100 * top1.high:.2f} %" == interval
     assert f"{top1.n_images:,}" == n_images
+
+
+def test_accuracy_on_cifar_is_about_what_the_readme_states(real_data, tmp_path):
+    with tarfile.open(real_data / "cifar10" / "cifar10_jpg.tar.xz") as pictures:
+        first_hundred = [m for m in pictures if re.match(r"test/\w+/00\d\d\.", m.name)]
+        pictures.extractall(tmp_path, first_hundred, filter="data")
+
+    top1 = top1_of("se_resnet20_cifar10.pt", tmp_path / "test")
+
+    stated = TRAINED["se_resnet20_cifar10.pt"][1]
+    assert top1.n_images == 1000
+    assert 100 * top1.low < float(stated.removesuffix(" %")) < 100 * top1.high
+
+
+def top1_of(name, data, **options):
+    network = load_network(FOLDER / name, device="cpu")
+    images = open_images(data, network.preprocessing, batch_size=500, **options)
+    return evaluate(network, images, n_timed=1).network.top1
