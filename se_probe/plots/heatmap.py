@@ -22,6 +22,7 @@ from se_probe.plots.layout import (
     given_or_new,
     letter,
     new_panels,
+    panel_height,
     set_margins,
 )
 from se_probe.plots.selection import block_name, block_names
@@ -83,9 +84,8 @@ def plot_gate_heatmap(
     _check_cmap(cmap)
     channels = block_channels(record, block)
     with given_or_new(ax) as drawn:
-        rows = label_sorted_rows(
-            record, channels, classes=classes, max_rows=_pixels(drawn)[0]
-        )
+        max_rows = _pixels(axes_size(drawn)[1])
+        rows = label_sorted_rows(record, channels, classes=classes, max_rows=max_rows)
         image = _draw_rows(drawn, rows, cmap, limits or gate_limits(rows))
         title = [block_name(record, block), _averaging(rows)]
         drawn.set_title("\n".join(filter(None, title)))
@@ -158,16 +158,14 @@ def figure_heatmaps(
 
 def panel_rows(n_panels: int) -> int:
     """Rows of pixels in each panel of :func:`figure_heatmaps`."""
-    with house_style():
-        return _pixels(new_panels(n_panels)[1][0])[0]
+    return _pixels(panel_height(n_panels))
 
 
-def _pixels(ax: Axes) -> tuple[int, int]:
-    """Rows and columns of pixels in a saved figure."""
+def _pixels(inches: float) -> int:
+    """Whole pixels of a length in a saved figure."""
     with house_style():
         dpi = matplotlib.rcParams["savefig.dpi"]
-    width, height = axes_size(ax)
-    return max(1, int(height * dpi)), max(1, int(width * dpi))
+    return max(1, round(inches * dpi))
 
 
 def _draw_rows(
@@ -175,7 +173,8 @@ def _draw_rows(
 ) -> AxesImage:
     # matplotlib's antialiasing is for images that are larger than the screen; it would
     # blur a block of few channels.
-    fits = all(n <= room for n, room in zip(rows.shape, _pixels(ax), strict=True))
+    width, height = axes_size(ax)
+    fits = rows.shape[0] <= _pixels(height) and rows.shape[1] <= _pixels(width)
     image = ax.imshow(
         rows.values,
         aspect="auto",

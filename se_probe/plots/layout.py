@@ -19,6 +19,7 @@ __all__ = [
     "given_or_new",
     "letter",
     "new_panels",
+    "panel_height",
     "set_margins",
     "share_legend",
 ]
@@ -40,7 +41,7 @@ def new_panels(n: int) -> tuple[Figure, list[Axes]]:
     fig : Figure
     axes : list of Axes, length n
     """
-    n_columns = n if n < 4 else 2 if n == 4 else 3
+    n_columns = _panels_in_a_row(n)
     n_rows = -(-n // n_columns)
     width, height = _PANEL_SIZES[n_columns]
     between = _TOP + _BOTTOM
@@ -56,6 +57,11 @@ def new_panels(n: int) -> tuple[Figure, list[Axes]]:
     for unused in grid[n:]:
         unused.remove()
     return fig, list(grid[:n])
+
+
+def panel_height(n: int) -> float:
+    """Inches of each panel of :func:`new_panels`."""
+    return _PANEL_SIZES[_panels_in_a_row(n)][1]
 
 
 @contextmanager
@@ -158,6 +164,10 @@ def _add_below(fig: Figure, room: float) -> None:
     fig.subplots_adjust(
         top=1 - top / (height + room), bottom=(bottom + room) / (height + room)
     )
+
+
+def _panels_in_a_row(n: int) -> int:
+    return n if n < 4 else 2 if n == 4 else 3
 
 
 def _n_columns(labels: Sequence[str], room: int) -> int:
