@@ -164,7 +164,7 @@ def panel_rows(n_panels: int) -> int:
 def _pixels(inches: float) -> int:
     """Whole pixels of a length in a saved figure."""
     with house_style():
-        dpi = matplotlib.rcParams["savefig.dpi"]
+        dpi: float = matplotlib.rcParams["savefig.dpi"]
     return max(1, round(inches * dpi))
 
 
