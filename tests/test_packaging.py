@@ -1,0 +1,33 @@
+"""What is installed fits the machines that the README promises."""
+
+import re
+from configparser import ConfigParser
+from importlib.metadata import PackageNotFoundError, metadata
+from pathlib import Path
+
+import pytest
+from packaging.specifiers import SpecifierSet
+
+ROOT = Path(__file__).parents[1]
+
+
+def pinned_names():
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    return re.findall(r"^([\w.-]+)==", pins, flags=re.MULTILINE)
+
+
+def oldest_python():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    return setup["options"]["python_requires"].removeprefix(">=") + ".0"
+
+
+@pytest.mark.parametrize("name", pinned_names())
+def test_the_tested_set_can_be_installed_on_the_oldest_python(name):
+    # pip otherwise looks through all versions of everything, for many minutes.
+    try:
+        needed = metadata(name)["Requires-Python"]
+    except PackageNotFoundError:
+        pytest.skip(f"{name} is not needed on this machine")
+
+    assert SpecifierSet(needed or "").contains(oldest_python())
