@@ -144,7 +144,7 @@ def test_rank_refuses_a_record_of_another_network(command, other, record):
     status, _, err = command("rank", record, "--ckpt", other, "--data", "digits")
 
     assert status == 1
-    assert "made with other weights" in err
+    assert "of other weights" in err
     assert "Traceback" not in err
 
 
