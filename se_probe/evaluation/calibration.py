@@ -35,7 +35,8 @@ def check_weights(network: Network, record: xr.DataArray) -> None:
     """
     theirs, own = str(record.attrs.get("sha256", "")), network.provenance
     # A network from a file is known by the file's hash, one without by its weights'.
-    if theirs not in {"", own.sha256, weights_sha256(unwrap(network.model))}:
+    is_own = theirs in {"", own.sha256}
+    if not is_own and theirs != weights_sha256(unwrap(network.model)):
         origin = record.attrs.get("checkpoint") or record.attrs.get("architecture")
         raise GateRecordError(
             f"the gate record is of other weights ({origin or 'unnamed'}, sha256 "
