@@ -84,7 +84,7 @@ def plot_gate_heatmap(
     _check_cmap(cmap)
     channels = block_channels(record, block)
     with given_or_new(ax) as drawn:
-        max_rows = _pixels(axes_size(drawn)[1])
+        (max_rows,) = _pixels(axes_size(drawn)[1])
         rows = label_sorted_rows(record, channels, classes=classes, max_rows=max_rows)
         image = _draw_rows(drawn, rows, cmap, limits or gate_limits(rows))
         title = [block_name(record, block), _averaging(rows)]
@@ -158,14 +158,15 @@ def figure_heatmaps(
 
 def panel_rows(n_panels: int) -> int:
     """Rows of pixels in each panel of :func:`figure_heatmaps`."""
-    return _pixels(panel_height(n_panels))
+    (n_rows,) = _pixels(panel_height(n_panels))
+    return n_rows
 
 
-def _pixels(inches: float) -> int:
-    """Whole pixels of a length in a saved figure."""
+def _pixels(*inches: float) -> list[int]:
+    """Whole pixels of some lengths in a saved figure."""
     with house_style():
         dpi: float = matplotlib.rcParams["savefig.dpi"]
-    return max(1, round(inches * dpi))
+    return [max(1, round(length * dpi)) for length in inches]
 
 
 def _draw_rows(
@@ -174,7 +175,8 @@ def _draw_rows(
     # matplotlib's antialiasing is for images that are larger than the screen; it would
     # blur a block of few channels.
     width, height = axes_size(ax)
-    fits = rows.shape[0] <= _pixels(height) and rows.shape[1] <= _pixels(width)
+    room = _pixels(height, width)
+    fits = all(n <= n_fit for n, n_fit in zip(rows.shape, room, strict=True))
     image = ax.imshow(
         rows.values,
         aspect="auto",
