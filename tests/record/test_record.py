@@ -81,7 +81,7 @@ def test_provenance_is_plain_and_says_where_the_numbers_come_from(
     )
 
     facts = gates.attrs
-    assert facts["architecture"] == "tests:TinyNet"
+    assert facts["architecture"] == "networks:TinyNet"
     assert len(facts["sha256"]) == 64
     assert facts["preprocessing"] == tiny_images.preprocessing.as_dict()
     assert facts["images"]["decoder"].startswith("Pillow")

@@ -26,7 +26,7 @@ from se_probe.models import SEBlock
 from se_probe.pruning import BudgetPlan, SpareableBlock, plan_budget, spare_blocks
 from se_probe.pruning.budget import SHARES
 
-DIGITS = Path(__file__).parent.parent / "checkpoints" / "se_lenet_digits.pt"
+DIGITS = Path(__file__).parents[2] / "checkpoints" / "se_lenet_digits.pt"
 CLASSES = ["n01443537", "n02110958", "n02690373", "n09246464"]
 PREPROCESSING = Preprocessing(
     (3, 16, 16), "bilinear", 1.0, mean=(0.5,) * 3, std=(0.5,) * 3

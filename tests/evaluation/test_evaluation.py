@@ -674,7 +674,9 @@ def test_calibrating_on_nothing_readable_is_refused(network, photos, blocks):
 
 
 def replace_model(network, model):
-    return Network(model, network.preprocessing, network.class_names, "tests:TinyNet")
+    return Network(
+        model, network.preprocessing, network.class_names, "networks:TinyNet"
+    )
 
 
 # --- keeping images apart ------------------------------------------------------------

@@ -26,7 +26,7 @@ from se_probe.models import (
 from se_probe.models.paper_table import PAPER_ROWS, paper_cost
 from se_probe.models.se_resnet import SHAPES, SEBasicBlock, SEBottleneck
 
-DOCS = Path(__file__).parents[1] / "docs" / "models.md"
+DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 
 
 @pytest.fixture(autouse=True)

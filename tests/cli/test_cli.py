@@ -16,7 +16,7 @@ from se_probe.cli.console import progress_bar
 from se_probe.cli.options import split_list
 from se_probe.gates import make_gates, open_gates
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture
@@ -170,8 +170,7 @@ def test_record_names_unreadable_images(command, tiny_network, photos, monkeypat
     (photos / "n02110958" / "2.png").write_bytes(b"")
     weights = {"state_dict": tiny_network.model.state_dict()}
     torch.save(weights, "tiny.pt")
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    arguments = ("--ckpt", "tiny.pt", "--arch", "conftest:TinyNet", "--data", photos)
+    arguments = ("--ckpt", "tiny.pt", "--arch", "networks:TinyNet", "--data", photos)
 
     status, out, _ = command("record", *arguments, "--out", "run.zarr", "--json")
 
@@ -328,10 +327,9 @@ def test_plot_again_draws_from_the_cache_without_torch(command, ckpt, request):
 def test_cache_is_not_used_for_something_else(
     command, ckpt, tmp_path, change, photos, tiny_network, monkeypatch
 ):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
     torch.save(tiny_network.model.state_dict(), "tiny.pt")
     arguments = [
-        *("plot", "--ckpt", "tiny.pt", "--arch", "conftest:TinyNet", "--data", photos),
+        *("plot", "--ckpt", "tiny.pt", "--arch", "networks:TinyNet", "--data", photos),
         *("--figures", "profiles", "--format", "png", "--classes", "n01443537"),
     ]
     command(*arguments)
@@ -436,12 +434,11 @@ def test_wrong_input_of_plot_is_one_sentence(
 def test_asked_class_without_images_is_said_before_anything_is_recorded(
     command, tiny_network, photos, monkeypatch
 ):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
     torch.save(tiny_network.model.state_dict(), "tiny.pt")
     for picture in (photos / "n02110958").iterdir():
         picture.unlink()
     (photos / "n02110958").rmdir()
-    network = ("--ckpt", "tiny.pt", "--arch", "conftest:TinyNet", "--data", photos)
+    network = ("--ckpt", "tiny.pt", "--arch", "networks:TinyNet", "--data", photos)
 
     status, _, err = command("plot", *network, "--classes", "1")
 

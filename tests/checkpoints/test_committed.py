@@ -10,7 +10,7 @@ from se_probe.checkpoints import file_sha256, load_network, weights_sha256
 from se_probe.evaluation import evaluate
 from se_probe.images import open_images
 
-FOLDER = Path(__file__).parents[1] / "checkpoints"
+FOLDER = Path(__file__).parents[2] / "checkpoints"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 IGNORED = (FOLDER.parent / ".gitignore").read_text(encoding="utf-8")
 

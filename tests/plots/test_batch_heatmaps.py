@@ -14,7 +14,7 @@ from se_probe.plots import figure_heatmaps, write_figures
 from se_probe.plots.batches import batch_limits, one_batch
 from se_probe.record import record_gates
 
-DIGITS = Path(__file__).parents[1] / "checkpoints" / "se_lenet_digits.pt"
+DIGITS = Path(__file__).parents[2] / "checkpoints" / "se_lenet_digits.pt"
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from se_probe.diagram import FORMATS, draw_network, save_diagram
 from se_probe.errors import MissingPackageError, UsageError
 from se_probe.models import create_model
 
-DIGITS = Path(__file__).parents[1] / "checkpoints" / "se_lenet_digits.pt"
+DIGITS = Path(__file__).parents[2] / "checkpoints" / "se_lenet_digits.pt"
 
 needs_dot = pytest.mark.skipif(
     shutil.which("dot") is None,
