@@ -60,7 +60,7 @@ def train_demo(
     """
     recipe = replace(recipe_for(_ARCHITECTURE, _DATA), seed=seed)
     network, train_images, test_images = prepare_training(_ARCHITECTURE, _DATA, recipe)
-    train_network(
+    network, _ = train_network(
         network,
         train_images,
         test_images,

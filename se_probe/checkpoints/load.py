@@ -102,7 +102,8 @@ def load_network(
     else:
         network = _network_of_file(Path(path), arch, trust_pickle)
     if class_names is not None:
-        network.class_names = _checked_names(class_names, len(network.class_names))
+        names = _checked_names(class_names, len(network.class_names))
+        network = replace(network, class_names=names)
     return _ready(network, target)
 
 
@@ -166,8 +167,8 @@ def build_network(
         model = build_model(name, num_classes, options)
     _open_zero_scales(model)
     network = _assemble(model, name, dict(options or {}), num_classes, class_names)
-    network.provenance = Provenance(sha256=weights_sha256(model), seed=seed)
-    return _ready(network, pick_device("cpu"))
+    provenance = Provenance(sha256=weights_sha256(model), seed=seed)
+    return _ready(replace(network, provenance=provenance), pick_device("cpu"))
 
 
 def _open_zero_scales(model: nn.Module) -> None:
@@ -178,8 +179,8 @@ def _open_zero_scales(model: nn.Module) -> None:
 
 
 def _ready(network: Network, device: torch.device) -> Network:
-    network.model = network.model.eval().to(device).to(memory_format=MEMORY_FORMAT)
-    return network
+    model = network.model.eval().to(device).to(memory_format=MEMORY_FORMAT)
+    return replace(network, model=model)
 
 
 def _label_set(class_names: ClassNames) -> LabelSet:
@@ -227,9 +228,7 @@ def _network_of_file(path: Path, arch: str | None, trust_pickle: bool) -> Networ
         notes.append("the pickled network itself was taken, with the code that is here")
     else:
         network = _fit(path, arch, content, views(found.tensors), notes)
-    network.provenance = provenance
-    network.notes = tuple(notes)
-    return network
+    return replace(network, provenance=provenance, notes=tuple(notes))
 
 
 def _fit(

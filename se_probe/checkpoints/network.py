@@ -57,9 +57,12 @@ class Provenance:
     removed_blocks: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(init=False, eq=False)
+@dataclass(frozen=True, init=False, eq=False)
 class Network:
     """A network, how its images are prepared, and what its outputs are called.
+
+    What is known of it does not change; ``dataclasses.replace(network, ...)`` gives
+    another one that shares the model.
 
     Parameters
     ----------
@@ -116,13 +119,17 @@ class Network:
         known = getattr(model, "architecture", "")
         if known in list_architectures() and architecture in {"", known}:
             architecture, options = known, cast(Any, model).options
-        self.model = model
-        self.preprocessing = preprocessing
-        self.class_names = _labels(class_names, model)
-        self.architecture = architecture
-        self.options = dict(options or {})
-        self.provenance = provenance or Provenance()
-        self.notes = tuple(notes)
+        facts = {
+            "model": model,
+            "preprocessing": preprocessing,
+            "class_names": _labels(class_names, model),
+            "architecture": architecture,
+            "options": dict(options or {}),
+            "provenance": provenance or Provenance(),
+            "notes": tuple(notes),
+        }
+        for name, fact in facts.items():
+            object.__setattr__(self, name, fact)
 
     def facts(self) -> dict[str, Any]:
         """What a gate record keeps of a network, in plain JSON types.

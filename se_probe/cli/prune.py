@@ -152,7 +152,9 @@ def prune(
         for note in pruned.notes:
             say(f"note: {note}")
     if finetune is not None and not dry_run:
-        facts["finetuned"] = finetuned(pruned, opened, finetune, run, quiet=quiet)
+        pruned, facts["finetuned"] = finetuned(
+            pruned, opened, finetune, run, quiet=quiet
+        )
         if not json:
             print_finetuned(facts["finetuned"])
     if out is not None and not dry_run:

@@ -146,8 +146,8 @@ def finetuned(
     run: dict[str, Any],
     *,
     quiet: bool,
-) -> dict[str, Any]:
-    """Train a pruned network on, in place; held-out accuracy before and after."""
+) -> tuple["Network", dict[str, Any]]:
+    """The pruned network trained on; held-out accuracy before and after."""
     from se_probe.cli.sources import images_for
     from se_probe.evaluation import evaluate
     from se_probe.pruning import finetune
@@ -157,7 +157,7 @@ def finetuned(
     )
     before = evaluate(pruned, test, threads=run["threads"], n_timed=0).network.top1
     with progress_bar("fine-tuning", quiet=quiet) as progress:
-        history = finetune(
+        pruned, history = finetune(
             pruned,
             train,
             test,
@@ -166,13 +166,14 @@ def finetuned(
             on_epoch=None if quiet else say_epoch,
             **run,
         )
-    return {
+    facts = {
         "epochs": epochs,
         "n_train": len(train),
         "n_test": len(test),
         "top1_before": None if before is None else before.share,
         "top1_after": history[-1]["test_accuracy"],
     }
+    return pruned, facts
 
 
 def print_finetuned(facts: dict[str, Any]) -> None:

@@ -104,7 +104,7 @@ def train(
     )
     try:
         with progress_bar("training", quiet=quiet) as progress:
-            history = train_network(
+            network, history = train_network(
                 network,
                 train_images,
                 test_images,

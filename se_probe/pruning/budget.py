@@ -11,7 +11,7 @@ of all (a fixed sequence of tests).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -257,8 +257,7 @@ def spare_blocks(
         if paths:
             network = drop_se_blocks(network, paths, how, **given)
             notes += network.notes
-    network.notes = tuple(notes)
-    return network
+    return replace(network, notes=tuple(notes))
 
 
 def _ordered(

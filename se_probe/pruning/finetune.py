@@ -25,8 +25,8 @@ def finetune(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
-) -> History:
-    """Train a pruned network on, in place, with a small learning rate.
+) -> tuple[Network, History]:
+    """Train a pruned network's model on, in place, with a small learning rate.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def finetune(
 
     Returns
     -------
-    list of EpochResult
+    network : Network
+    history : list of EpochResult
 
     Raises
     ------

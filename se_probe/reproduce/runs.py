@@ -160,7 +160,7 @@ def train_run(
             if on_epoch is not None:
                 on_epoch(result)
 
-        history = train_network(
+        network, history = train_network(
             network,
             train,
             test,

@@ -54,14 +54,14 @@ def train_network(
     held_bytes: int = HELD_BYTES,
     progress: Progress | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
-) -> History:
-    """Train a network in place; the same call gives the same weights, bit for bit.
+) -> tuple[Network, History]:
+    """Train a network's model; the same call gives the same weights, bit for bit.
 
     Parameters
     ----------
     network : Network
-        Trained on the device it is on, and left in evaluation mode with
-        `provenance.metrics` telling of the training.
+        Its model is trained in place, on the device it is on, and left in evaluation
+        mode.
     train_images, test_images : LabelledImages
         With classes of the network. The held-out ones are looked at after each epoch,
         and decide only which epoch is kept as the best, and with `recipe.stop_at` when
@@ -87,7 +87,9 @@ def train_network(
 
     Returns
     -------
-    list of EpochResult
+    network : Network
+        The same model, with `provenance.metrics` telling of the training.
+    history : list of EpochResult
         One per epoch, those of before a resume included.
 
     Raises
@@ -115,20 +117,19 @@ def train_network(
         trainer = _Trainer(network, train_images, test_images, recipe, held_bytes)
         history = trainer.go_on(begun) if begun else []
         if files is not None and begun is not None:
-            files.catch_up(network)
+            files.catch_up(trainer.network)
         while not is_done(history, settings):
             history.append(trainer.run_epoch(len(history), progress))
             trainer.describe(settings, history)
             if files is not None:
-                files.save(network, trainer.optimizer)
+                files.save(trainer.network, trainer.optimizer)
             if on_epoch is not None:
                 on_epoch(history[-1])
-    if files is None:
-        weights = weights_sha256(network.model)
-        network.provenance = replace(network.provenance, sha256=weights)
-    else:
-        files.finish(network)
-    return history
+    if files is not None:
+        return files.finish(trainer.network), history
+    sha256 = weights_sha256(network.model)
+    provenance = replace(trainer.network.provenance, sha256=sha256)
+    return replace(trainer.network, provenance=provenance), history
 
 
 def _check_preprocessing(network: Network, *several: LabelledImages) -> None:
@@ -195,7 +196,7 @@ class _Trainer:
 
     def describe(self, settings: Mapping[str, Any], history: History) -> None:
         """Tell in the network's provenance how it was trained, and how good it is."""
-        self.network.provenance = replace(
+        provenance = replace(
             self.network.provenance,
             checkpoint="",
             sha256="",
@@ -203,6 +204,7 @@ class _Trainer:
             seed=self.recipe.seed,
             metrics=training_metrics(settings, history, self.n_tested),
         )
+        self.network = replace(self.network, provenance=provenance)
 
     def run_epoch(self, epoch: int, progress: Progress | None) -> EpochResult:
         """Train for one epoch, from 0, and look at the held-out images."""

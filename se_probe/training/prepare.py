@@ -1,6 +1,7 @@
 """From the names of an architecture and a data set to what can be trained."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,8 @@ def prepare_training(
     check_is_split(train)
     names = sorted(set(train.class_names))
     network = build_network(arch, class_names=names, seed=recipe.seed, options=options)
-    network.preprocessing = preprocessing
-    network.model = network.model.to(target)
-    return network, train, test
+    model = network.model.to(target)
+    return replace(network, model=model, preprocessing=preprocessing), train, test
 
 
 def _preprocessing(network: Network, data: str | Path) -> Preprocessing:

@@ -231,20 +231,25 @@ class RunFiles:
         if self.state.exists():
             self._save_networks(network)
 
-    def finish(self, network: Network) -> None:
+    def finish(self, network: Network) -> Network:
         """Remove the state, which a finished run needs no more.
 
         Parameters
         ----------
         network : Network
-            Its provenance then names the file, as if it were loaded from it.
+
+        Returns
+        -------
+        Network
+            Its provenance names the file, as if it were loaded from it.
         """
         self.state.unlink(missing_ok=True)
-        network.provenance = replace(
+        provenance = replace(
             network.provenance,
             checkpoint=self.last.name,
             sha256=file_sha256(self.last),
         )
+        return replace(network, provenance=provenance)
 
     def _save_networks(self, network: Network) -> None:
         save_network(network, self.last, overwrite=True)

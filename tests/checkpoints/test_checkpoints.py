@@ -10,7 +10,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import numpy as np
@@ -739,6 +739,17 @@ def test_preprocessing_is_the_architectures(arch, size, interpolation, crop_pct)
     assert preprocessing.crop_pct == pytest.approx(crop_pct)
 
 
+def test_what_is_known_of_a_network_does_not_change(lenet):
+    with pytest.raises(FrozenInstanceError):
+        lenet.notes = ("another",)
+
+    other = replace(lenet, notes=["another"])
+
+    assert other.notes == ("another",)
+    assert other.model is lenet.model
+    assert not lenet.notes
+
+
 def test_a_readers_own_network_needs_three_things():
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3))
 
@@ -803,11 +814,9 @@ def test_our_file_is_plain_and_the_same_twice(lenet, tmp_path):
 def test_checkpoint_names_a_data_set_and_not_where_its_files_lie(
     lenet, tmp_path, kind, kept
 ):
-    lenet.provenance = Provenance(
-        data={"kind": kind, "name": "mnist", "path": "/photos"}
-    )
+    provenance = Provenance(data={"kind": kind, "name": "mnist", "path": "/photos"})
 
-    save_network(lenet, tmp_path / "model.pt")
+    save_network(replace(lenet, provenance=provenance), tmp_path / "model.pt")
 
     data = load_network(tmp_path / "model.pt").provenance.data
     assert data == {"kind": kind, "name": "mnist", "path": kept}
@@ -858,8 +867,8 @@ def test_removed_blocks_stay_removed(tmp_path, image):
         {"name": "SE_5_1", "path": paths[0], "how": "identity"},
         {"name": "SE_5_2", "path": paths[1], "how": "constant"},
     )
-    network.provenance = Provenance(removed_blocks=removed)
-    save_network(network, tmp_path / "pruned.pt")
+    provenance = Provenance(removed_blocks=removed)
+    save_network(replace(network, provenance=provenance), tmp_path / "pruned.pt")
 
     loaded = load_network(tmp_path / "pruned.pt")
 
@@ -872,8 +881,8 @@ def test_a_kept_scale_is_rebuilt(lenet, tmp_path):
     gates = torch.rand(16, 1, 1, generator=torch.Generator().manual_seed(2))
     lenet.model.se = ChannelScale(gates)
     block = {"path": "se", "how": "constant", "folded_into": "scale"}
-    lenet.provenance = Provenance(removed_blocks=(block | {"shape": [16, 1, 1]},))
-    save_network(lenet, tmp_path / "pruned.pt")
+    removed = Provenance(removed_blocks=(block | {"shape": [16, 1, 1]},))
+    save_network(replace(lenet, provenance=removed), tmp_path / "pruned.pt")
 
     loaded = load_network(tmp_path / "pruned.pt")
 
@@ -893,8 +902,8 @@ def test_a_kept_scale_is_rebuilt(lenet, tmp_path):
     ],
 )
 def test_removed_blocks_that_cannot_be_rebuilt(block, message, lenet, tmp_path):
-    lenet.provenance = Provenance(removed_blocks=(block,))
-    save_network(lenet, tmp_path / "model.pt")
+    removed = Provenance(removed_blocks=(block,))
+    save_network(replace(lenet, provenance=removed), tmp_path / "model.pt")
 
     with pytest.raises(CheckpointError, match=message):
         load_network(tmp_path / "model.pt")
@@ -951,12 +960,12 @@ def test_a_function_named_in_a_file_is_only_run_when_the_user_names_it_too(
 
 def test_what_cannot_be_rebuilt_is_not_saved(lenet, tmp_path):
     nameless = Network(nn.Linear(2, 2), Preprocessing())
-    lenet.provenance = Provenance(metrics={"top1": np.ones(2)})
+    odd = replace(lenet, provenance=Provenance(metrics={"top1": np.ones(2)}))
 
     with pytest.raises(UsageError, match="architecture="):
         save_network(nameless, tmp_path / "a.pt")
     with pytest.raises(UsageError, match=r"plain numbers.*ndarray"):
-        save_network(lenet, tmp_path / "b.pt")
+        save_network(odd, tmp_path / "b.pt")
     assert not list(tmp_path.iterdir())
 
 

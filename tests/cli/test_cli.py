@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,10 @@ README = Path(__file__).parents[2] / "README.md"
 def ckpt(tmp_path):
     """SE-LeNet with random weights, which says that it is of digits."""
     network = build_network("se_lenet", options={"reduction": 2})
-    network.provenance = type(network.provenance)(
+    provenance = type(network.provenance)(
         data={"kind": "built-in", "name": "digits", "path": None}
     )
-    save_network(network, tmp_path / "net.pt")
+    save_network(replace(network, provenance=provenance), tmp_path / "net.pt")
     return tmp_path / "net.pt"
 
 

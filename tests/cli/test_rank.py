@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 import typing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,10 +35,10 @@ def registered(monkeypatch, tmp_path):
 @pytest.fixture
 def ckpt(tmp_path):
     network = build_network("se_lenet", seed=1)
-    network.provenance = type(network.provenance)(
+    provenance = type(network.provenance)(
         data={"kind": "built-in", "name": "digits", "path": None}
     )
-    save_network(network, tmp_path / "net.pt")
+    save_network(replace(network, provenance=provenance), tmp_path / "net.pt")
     return tmp_path / "net.pt"
 
 

@@ -163,8 +163,8 @@ def test_changed_weights_are_named(run, ckpt, command):
 
 def test_changed_preprocessing_of_the_checkpoint_is_named(run, ckpt, command):
     network = load_network(ckpt)
-    network.preprocessing = replace(network.preprocessing, mean=(0.9,))
-    save_network(network, ckpt, overwrite=True)
+    changed = replace(network.preprocessing, mean=(0.9,))
+    save_network(replace(network, preprocessing=changed), ckpt, overwrite=True)
 
     status, out, err = command("verify", "run.zarr", "--quiet")
 

@@ -73,8 +73,7 @@ def prepared(recipe=SHORT):
 
 def trained(recipe=SHORT, **options):
     network, train_images, test_images = prepared(recipe)
-    history = train_network(network, train_images, test_images, recipe, **options)
-    return network, history
+    return train_network(network, train_images, test_images, recipe, **options)
 
 
 def stop_after(n_epochs):
@@ -374,7 +373,7 @@ def test_it_learns():
     recipe = replace(recipe_for("se_lenet", "digits"), epochs=6, per_class=60)
     network, train_images, test_images = prepare_training("se_lenet", "digits", recipe)
 
-    history = train_network(network, train_images, test_images, recipe)
+    network, history = train_network(network, train_images, test_images, recipe)
 
     assert history[-1]["test_accuracy"] > 0.8
     assert history[-1]["train_loss"] < history[0]["train_loss"]
@@ -495,7 +494,7 @@ def test_accuracy_is_over_the_held_out_images_that_can_be_read(tmp_path):
     recipe = replace(SHORT, epochs=1, warmup_epochs=0, per_class=None)
     network, train_images, test_images = prepare_training("se_lenet", tmp_path, recipe)
 
-    train_network(network, train_images, test_images, recipe, held_bytes=0)
+    network, _ = train_network(network, train_images, test_images, recipe, held_bytes=0)
 
     assert network.provenance.metrics["n_images"] == 11
 
@@ -670,8 +669,10 @@ def test_resume_and_overwrite_exclude_each_other(tmp_path):
 def test_images_of_classes_that_the_network_lacks_are_refused():
     _, train_images, test_images = prepared()
     names = [str(i) for i in range(9)]
-    network = build_network("se_lenet", class_names=names)
-    network.preprocessing = train_images.preprocessing
+    network = replace(
+        build_network("se_lenet", class_names=names),
+        preprocessing=train_images.preprocessing,
+    )
 
     with pytest.raises(UsageError, match=r"9 classes and the images have 10.*'9'"):
         train_network(network, train_images, test_images, SHORT)
