@@ -9,6 +9,8 @@ multiplication, and keeps those. What a module is called plays no part in that.
 from se_probe.blocks.capture import GateCapture, capture_gates
 from se_probe.blocks.find import find_se_blocks
 from se_probe.blocks.found import FoundBlock, network_facts
+from se_probe.blocks.freeze import frozen_gates
+from se_probe.blocks.multiply import watch_gates
 from se_probe.blocks.watch import unwrap
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "GateCapture",
     "capture_gates",
     "find_se_blocks",
+    "frozen_gates",
     "network_facts",
     "unwrap",
+    "watch_gates",
 ]

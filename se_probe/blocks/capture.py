@@ -8,12 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from se_probe.blocks.found import FoundBlock
-from se_probe.blocks.watch import (
-    Product,
-    unwrap,
-    watch_modules,
-    watch_products,
-)
+from se_probe.blocks.multiply import watch_gates
+from se_probe.blocks.watch import unwrap
 from se_probe.errors import BlockError
 
 __all__ = ["GateCapture", "capture_gates"]
@@ -103,24 +99,9 @@ def capture_gates(
                 contexts.enter_context(
                     gate_module.register_forward_hook(_keep_output(capture, block.name))
                 )
-        functional = {
-            (block.path, block.occurrence): block
-            for block in blocks
-            if block.gate_path is None
-        }
-        if functional:
-            paths = {path: model.get_submodule(path) for path, _ in functional}
-            # Children too, or their multiplications would count as the block's own.
-            below = {
-                f"{path}.{name}" if path else name: child
-                for path, module in paths.items()
-                for name, child in module.named_modules()
-                if name
-            }
-            stack = contexts.enter_context(watch_modules(below | paths))
-            contexts.enter_context(
-                watch_products(stack, _keep_factor(capture, functional))
-            )
+        unheld = [block for block in blocks if block.gate_path is None]
+        if unheld:
+            contexts.enter_context(watch_gates(model, unheld, _keep_factor(capture)))
         yield capture
 
 
@@ -132,17 +113,9 @@ def _keep_output(capture: GateCapture, name: str) -> Callable[..., None]:
 
 
 def _keep_factor(
-    capture: GateCapture, blocks: dict[tuple[str, int], FoundBlock]
-) -> Callable[[Product], None]:
-    def seen(product: Product) -> None:
-        block = blocks.get((product.path, product.occurrence))
-        if block is not None:
-            factor = product.factors[block.factor]
-            capture.put(block.name, _one_per_channel(factor, block.channels))
+    capture: GateCapture,
+) -> Callable[[FoundBlock, Tensor, Tensor], None]:
+    def seen(block: FoundBlock, feature_map: Tensor, gate: Tensor) -> None:
+        capture.put(block.name, gate)
 
     return seen
-
-
-def _one_per_channel(factor: Tensor, n_channels: int) -> Tensor:
-    axes = (2, 3) if factor.shape[1] == n_channels else (1, 2)
-    return factor.select(axes[1], 0).select(axes[0], 0)

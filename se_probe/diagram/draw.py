@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from se_probe.blocks import FoundBlock, unwrap
-from se_probe.blocks.dataflow import output_shapes, trace_dataflow
+from se_probe.diagram.dataflow import output_shapes, trace_dataflow
 from se_probe.diagram.layers import draw_layers
 from se_probe.diagram.look import new_graph
 from se_probe.diagram.stages import boxes_of, draw_stages

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from se_probe.blocks import FoundBlock
-from se_probe.blocks.dataflow import PRODUCT, Dataflow
+from se_probe.diagram.dataflow import PRODUCT, Dataflow
 from se_probe.diagram.look import CLUSTER, SE, draw_edges, is_within, shape_of
 
 if TYPE_CHECKING:

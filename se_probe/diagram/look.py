@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from se_probe.blocks.dataflow import Edge
+from se_probe.diagram.dataflow import Edge
 from se_probe.errors import MissingPackageError
 
 if TYPE_CHECKING:

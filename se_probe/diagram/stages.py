@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from se_probe.blocks import FoundBlock
-from se_probe.blocks.dataflow import Dataflow, Shape
+from se_probe.diagram.dataflow import Dataflow, Shape
 from se_probe.diagram.look import SE, draw_edges, is_within, shape_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ import numpy as np
 import xarray as xr
 from torch import Tensor
 
-from se_probe.blocks import FoundBlock, unwrap
-from se_probe.blocks.freeze import frozen_gates
+from se_probe.blocks import FoundBlock, frozen_gates, unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import BlockNameError
 from se_probe.evaluation.answers import Forward, ask
@@ -50,7 +49,7 @@ def measure_changes(
     images : LabelledImages
         To judge on; not those that the constants come from.
     changes : sequence of (blocks, constants)
-        As for :func:`~se_probe.blocks.freeze.frozen_gates`.
+        As for :func:`~se_probe.blocks.frozen_gates`.
     threads : int, optional
         CPU threads. Default: as torch is set.
     progress : callable, optional

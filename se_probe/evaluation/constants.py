@@ -13,8 +13,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from se_probe.blocks import FoundBlock, unwrap
-from se_probe.blocks.freeze import frozen_gates, watch_gates
+from se_probe.blocks import FoundBlock, frozen_gates, unwrap, watch_gates
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError
 from se_probe.evaluation.answers import readable_rows

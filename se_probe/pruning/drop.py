@@ -10,8 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 from torch import Tensor, nn
 
-from se_probe.blocks import FoundBlock, find_se_blocks, unwrap
-from se_probe.blocks.freeze import frozen_gates
+from se_probe.blocks import FoundBlock, find_se_blocks, frozen_gates, unwrap
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.checkpoints.own import ChannelScale
 from se_probe.errors import BlockError, UsageError

@@ -7,8 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from se_probe.blocks import FoundBlock
-from se_probe.blocks.freeze import watch_gates
+from se_probe.blocks import FoundBlock, watch_gates
 from se_probe.errors import BlockError
 from se_probe.pruning.sameness import TOLERANCE, largest_difference, logits_of
 

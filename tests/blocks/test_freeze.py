@@ -6,8 +6,12 @@ from timm.layers import EcaModule
 from torch import nn
 from torch.nn import functional
 
-from se_probe.blocks import capture_gates, find_se_blocks
-from se_probe.blocks.freeze import frozen_gates, watch_gates
+from se_probe.blocks import (
+    capture_gates,
+    find_se_blocks,
+    frozen_gates,
+    watch_gates,
+)
 from se_probe.errors import BlockError
 from se_probe.models import SEBlock
 

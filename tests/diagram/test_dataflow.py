@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from se_probe.blocks.dataflow import output_shapes, trace_dataflow
+from se_probe.diagram.dataflow import output_shapes, trace_dataflow
 from se_probe.models import create_model
 
 

@@ -12,8 +12,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import Dataset
 
-from se_probe.blocks import find_se_blocks
-from se_probe.blocks.freeze import frozen_gates
+from se_probe.blocks import find_se_blocks, frozen_gates
 from se_probe.checkpoints import Network, load_network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.evaluation import (
