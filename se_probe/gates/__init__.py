@@ -7,6 +7,7 @@ The channels of all SE blocks lie side by side in network order. On disk it is a
 """
 
 from se_probe.gates.blocks import (
+    Channels,
     block_channels,
     block_facts,
     block_names,
@@ -33,6 +34,7 @@ from se_probe.gates.store import (
 )
 
 __all__ = [
+    "Channels",
     "State",
     "block_channels",
     "block_facts",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.errors import GateRecordError
-from se_probe.gates.blocks import block_facts
+from se_probe.gates.blocks import block_channels, block_names
 
 __all__ = [
     "CHANNEL_COORDS",
@@ -143,7 +143,7 @@ def row_states(gates: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
 
 
 def check_gates(record: xr.DataArray) -> None:
-    """Check that an array is a gate record.
+    """Check that an array is a gate record, whole or a selection of one.
 
     Raises
     ------
@@ -152,7 +152,9 @@ def check_gates(record: xr.DataArray) -> None:
     """
     if record.dims != ("image", "channel"):
         raise GateRecordError(
-            f"expected a gate record with dims (image, channel), got {record.dims}"
+            "expected a gate record with dims (image, channel), got "
+            f"({', '.join(map(str, record.dims))}). Select with lists or slices, which "
+            "keep both: gates.isel(image=[3])"
         )
     missing = [n for n in (*ROW_COORDS, *CHANNEL_COORDS) if n not in record.coords]
     if missing:
@@ -160,12 +162,16 @@ def check_gates(record: xr.DataArray) -> None:
             f"the gate record lacks the coordinates {', '.join(missing)}. "
             "Was it written by `se-probe record`?"
         )
-    n_channels = sum(int(fact["channels"]) for fact in block_facts(record))
-    if n_channels != record.sizes["channel"]:
-        raise GateRecordError(
-            f"the blocks of the gate record have {n_channels} channels in all, "
-            f"its rows have {record.sizes['channel']}"
-        )
+    for names, dim in ((ROW_COORDS, "image"), (CHANNEL_COORDS, "channel")):
+        spread = [name for name in names if record[name].dims != (dim,)]
+        if spread:
+            raise GateRecordError(
+                f"expected the coordinate {spread[0]!r} of the gate record along "
+                f"{dim!r} only, got {record[spread[0]].dims}. Were records of "
+                "different images or blocks concatenated?"
+            )
+    for name in block_names(record):
+        block_channels(record, name)  # no channel may be there twice
 
 
 def recorded(record: xr.DataArray) -> npt.NDArray[np.bool_]:
@@ -174,7 +180,7 @@ def recorded(record: xr.DataArray) -> npt.NDArray[np.bool_]:
 
 
 def only_correct(record: xr.DataArray) -> xr.DataArray:
-    """Record in which only images that the network classified rightly count.
+    """Record in which only images that the network classified correctly count.
 
     The state of all others is `SKIPPED`.
 
@@ -185,14 +191,15 @@ def only_correct(record: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     GateRecordError
-        If not one was classified rightly, or no class is one of the network's.
+        If not one was correctly classified, or no class is one of the network's.
     """
     index = record["class_index"].values
     correct = (record["predicted"].values == index) & (index >= 0)
     if not (correct & recorded(record)).any():
         raise GateRecordError(
-            "no recorded image was classified rightly; leave --correct-only out. Are "
-            "the classes of the images those of the network?"
+            "no recorded image was correctly classified, so there is nothing to show "
+            "of the correctly classified ones alone. Are the classes of the images "
+            "those of the network?"
         )
     state = np.where(correct, record["state"].values, State.SKIPPED)
     return record.assign_coords(state=("image", state.astype(np.uint8)))

@@ -16,6 +16,7 @@ from zarr.abc.store import Store
 from zarr.storage import MemoryStore
 
 from se_probe.errors import GateRecordError
+from se_probe.gates.blocks import Channels, block_facts
 from se_probe.gates.record import (
     FORMAT,
     State,
@@ -260,11 +261,25 @@ def open_gates(source: str | Path | zarr.Group) -> xr.DataArray:
             "copy it once more if it was copied"
         ) from error
     check_gates(record)
+    _check_blocks(record)
     return record
 
 
+def _check_blocks(record: xr.DataArray) -> None:
+    """Check what a file says of its blocks against its channels."""
+    if not record.attrs.get("blocks"):
+        raise GateRecordError("the gate record does not say which blocks it holds")
+    known = {fact["name"]: int(fact["channels"]) for fact in record.attrs["blocks"]}
+    for fact in block_facts(record):
+        if fact["channels"] > known.get(fact["name"], 0):
+            raise GateRecordError(
+                f"the gate record holds {fact['channels']} channels of "
+                f"{fact['name']}, which has {known.get(fact['name'], 0)}"
+            )
+
+
 def row_batches(
-    record: xr.DataArray, channels: slice | None = None
+    record: xr.DataArray, channels: Channels | None = None
 ) -> Iterator[xr.DataArray]:
     """Slices of the recorded rows, loaded, in order.
 
@@ -274,7 +289,7 @@ def row_batches(
     Parameters
     ----------
     record : xr.DataArray, dims (image, channel)
-    channels : slice, optional
+    channels : slice or np.ndarray of int, optional
         Positions along `channel`; all by default. See :func:`block_channels`.
 
     Yields

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from se_probe.gates import recorded, row_batches
+from se_probe.gates import Channels, recorded, row_batches
 from se_probe.plots.selection import find_classes
 from se_probe.stats.moments import require_images
 
@@ -15,7 +15,7 @@ __all__ = ["label_sorted_rows"]
 
 def label_sorted_rows(
     record: xr.DataArray,
-    channels: slice | None = None,
+    channels: Channels | None = None,
     *,
     classes: Sequence[str] | None = None,
     max_rows: int = 400,
@@ -30,7 +30,7 @@ def label_sorted_rows(
     ----------
     record : xr.DataArray, dims (image, channel)
         A gate record. Only rows in state `RECORDED` count.
-    channels : slice, optional
+    channels : slice or np.ndarray of int, optional
         Positions along `channel`; all by default.
     classes : sequence of str, optional
         In the order of the rows; all recorded ones, by class index, by default.

@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from se_probe.errors import BlockNameError, GateRecordError
+from se_probe.errors import GateRecordError
 from se_probe.gates import (
     State,
     block_channels,
     block_names,
     create_record,
     make_gates,
-    match_blocks,
     only_correct,
     open_gates,
     open_group,
@@ -223,34 +222,7 @@ def test_rows_of_the_wrong_length_are_refused():
         make_gates({"SE_2_1": np.zeros((3, 4))}, ["pug", "cliff"])
 
 
-@pytest.mark.parametrize(
-    ("patterns", "expected"),
-    [
-        (["SE_4_10", "SE_4_2"], ["SE_4_2", "SE_4_10"]),
-        (["se_4_*"], ["SE_4_2", "SE_4_10"]),
-        (["layer3.9.se"], ["SE_4_10"]),
-        (["layer3.*.se", "SE_4_2"], ["SE_4_2", "SE_4_10"]),
-    ],
-)
-def test_blocks_are_matched_by_name_path_or_glob_in_network_order(patterns, expected):
-    assert match_blocks(patterns, BLOCKS) == expected
-
-
-def test_unknown_block_is_refused_with_the_nearest_names():
-    with pytest.raises(
-        BlockNameError, match=r"'SE_4_3'; .* 2: SE_4_2 to SE_4_10\. Did"
-    ):
-        match_blocks(["SE_4_3"], BLOCKS)
-
-
-def test_glob_that_means_several_blocks_is_no_block():
-    gates = make_gates({"SE_2_1": [[0.5]], "SE_2_2": [[0.5]]}, ["pug"])
-
-    with pytest.raises(BlockNameError, match="several blocks: SE_2_1, SE_2_2"):
-        block_channels(gates, "SE_2_*")
-
-
-def test_only_correct_keeps_rightly_classified_images():
+def test_only_correct_keeps_correctly_classified_images():
     gates = make_gates(
         {"SE_2_1": [[0.1], [0.2], [0.3]]},
         ["pug", "pug", "cliff"],
@@ -269,7 +241,9 @@ def test_only_correct_refuses_when_nothing_is_left(class_index):
         {"SE_2_1": [[0.1]]}, ["pug"], class_index=class_index, predicted=[0]
     )
 
-    with pytest.raises(GateRecordError, match="no recorded image was classified"):
+    with pytest.raises(
+        GateRecordError, match="no recorded image was correctly classified"
+    ):
         only_correct(gates)
 
 
