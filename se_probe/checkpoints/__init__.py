@@ -7,15 +7,10 @@ format, and `load` leads through all of it.
 """
 
 from se_probe.checkpoints.load import build_network, load_network
-from se_probe.checkpoints.network import (
-    Network,
-    Provenance,
-    file_sha256,
-    pick_device,
-    weights_sha256,
-)
-from se_probe.checkpoints.own import save_network, write_whole
-from se_probe.checkpoints.seeded import seeded
+from se_probe.checkpoints.network import Network, Provenance, weights_sha256
+from se_probe.checkpoints.own import save_network
+from se_probe.files import file_sha256, write_whole
+from se_probe.running import pick_device, seeded
 
 __all__ = [
     "Network",

@@ -30,16 +30,15 @@ from se_probe.checkpoints.network import (
     Network,
     Provenance,
     count_outputs,
-    file_sha256,
-    pick_device,
     weights_sha256,
 )
 from se_probe.checkpoints.own import is_own, rebuild
 from se_probe.checkpoints.published import PREFIX, published_network
-from se_probe.checkpoints.seeded import seeded
 from se_probe.checkpoints.weights import View, find_weights, views
 from se_probe.class_names import LabelSet, label_set
 from se_probe.errors import UsageError
+from se_probe.files import file_sha256
+from se_probe.running import pick_device, seeded
 
 __all__ = ["build_network", "load_network"]
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -18,8 +17,6 @@ __all__ = [
     "Network",
     "Provenance",
     "count_outputs",
-    "file_sha256",
-    "pick_device",
     "weights_sha256",
 ]
 
@@ -172,53 +169,6 @@ def count_outputs(model: nn.Module) -> int | None:
         return declared
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
     return linear[-1].out_features if linear else None
-
-
-def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """Device of a name, if it is there.
-
-    Parameters
-    ----------
-    name : str or torch.device
-        "auto" is the first GPU, or the CPU where there is none; "cpu", "cuda",
-        "cuda:1" ...
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    UsageError
-        If the name means no device, or one that this machine does not have.
-
-    Examples
-    --------
-    >>> pick_device("cpu")
-    device(type='cpu')
-    """
-    name = str(name)
-    n_gpus = torch.cuda.device_count()
-    if name == "auto":
-        return torch.device("cuda:0" if n_gpus else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in {"cpu", "cuda"} or (number and not number.isdecimal()):
-        raise UsageError(f"a device is auto, cpu, cuda or cuda:0, got {name!r}")
-    if kind == "cuda" and int(number or 0) >= n_gpus:
-        there = f"{n_gpus} of them" if n_gpus else "none"
-        raise UsageError(
-            f"{name} is not there: torch sees {there} on this machine. Use --device "
-            "cpu, or auto"
-        )
-    return (
-        torch.device("cpu") if kind == "cpu" else torch.device(kind, int(number or 0))
-    )
-
-
-def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file in hexadecimal, read piece by piece."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def weights_sha256(model: nn.Module) -> str:

@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,15 @@ from se_probe.checkpoints.fit import load_weights
 from se_probe.checkpoints.network import Network, Provenance
 from se_probe.class_names import label_set
 from se_probe.errors import CheckpointError, UsageError
+from se_probe.files import refuse_existing, write_whole
 from se_probe.images import Preprocessing
 
 __all__ = [
     "ChannelScale",
     "is_own",
     "rebuild",
-    "refuse_existing",
     "save_network",
     "take_out_blocks",
-    "write_whole",
 ]
 
 FORMAT = "se_probe checkpoint"
@@ -64,21 +62,6 @@ def save_network(
     refuse_existing(path, overwrite=overwrite)
     content = _content(network)
     write_whole(path, lambda part: _torch_save(content, part))
-
-
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Check that a file may be written.
-
-    Raises
-    ------
-    CheckpointError
-        If it exists and may not be overwritten.
-    """
-    if path.exists() and not overwrite:
-        raise CheckpointError(
-            f"{path} exists already: choose another name, or add --force (in Python: "
-            "overwrite=True)"
-        )
 
 
 def _content(network: Network) -> dict[str, Any]:
@@ -140,34 +123,6 @@ def _torch_save(content: Any, path: Path) -> None:
         torch.save(content, file)
         file.flush()
         os.fsync(file.fileno())
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Replaced if it exists; its folder is made if it does not.
-    write : callable
-        Writes the file at the path it is given, which is in the same folder.
-
-    Raises
-    ------
-    CheckpointError
-        If it cannot be written; what was at `path` is untouched.
-    """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(part)
-        part.replace(path)
-    except (OSError, RuntimeError) as error:  # torch says RuntimeError of a full disk
-        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise CheckpointError(f"{path} could not be written: {reason}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def is_own(content: Any) -> bool:

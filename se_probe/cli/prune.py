@@ -203,7 +203,7 @@ def _check_files(
     """Refuse before the work what could not be written after it."""
     if dry_run:
         return
-    from se_probe.checkpoints.own import refuse_existing
+    from se_probe.files import refuse_existing
 
     if out is None:
         raise UsageError("where to? Give --out FILE, or --dry-run to see the plan")

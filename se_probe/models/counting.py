@@ -1,11 +1,12 @@
 """What a network costs: parameters, batch-norm statistics, multiply-adds."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from se_probe.running import evaluating
 
 __all__ = ["count_macs", "count_parameters", "count_running_statistics", "evaluating"]
 
@@ -56,15 +57,3 @@ def count_macs(model: nn.Module, input_size: Sequence[int]) -> int:
     with evaluating(model), torch.no_grad(), counter:
         model(image)
     return counter.get_total_flops() // 2
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside the `with`; afterwards each module's own mode again."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

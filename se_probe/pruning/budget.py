@@ -30,8 +30,8 @@ from se_probe.evaluation import (
     part_images,
     sequential_constants,
 )
-from se_probe.evaluation.progress import Progress, shifted
 from se_probe.images import LabelledImages
+from se_probe.progress import Progress, shifted
 from se_probe.pruning.drop import How, drop_se_blocks
 
 __all__ = ["BudgetPlan", "SpareableBlock", "plan_budget", "spare_blocks"]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from se_probe.blocks import unwrap
-from se_probe.checkpoints import Network, write_whole
-from se_probe.checkpoints.own import refuse_existing
+from se_probe.checkpoints import Network
 from se_probe.errors import CheckpointError, MissingPackageError
+from se_probe.files import refuse_existing, write_whole
 from se_probe.models.counting import evaluating
 from se_probe.pruning.sameness import (
     TOLERANCE,

@@ -6,7 +6,7 @@ and several processes (``torchrun``) share a record without talking to each othe
 numbers are the same bit for bit.
 """
 
-from se_probe.record.numerics import pinned_numerics
 from se_probe.record.run import record_gates
+from se_probe.running import pinned_numerics
 
 __all__ = ["pinned_numerics", "record_gates"]

@@ -3,9 +3,9 @@
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +30,13 @@ from se_probe.gates import (
     write_batch,
 )
 from se_probe.images import ImageBatch, LabelledImages
-from se_probe.record.numerics import pinned_numerics
 from se_probe.record.provenance import check_same, image_rows, provenance
+from se_probe.running import (
+    Precision,
+    autocast,
+    evaluating,
+    pinned_numerics,
+)
 
 __all__ = ["record_gates"]
 
@@ -47,7 +52,7 @@ def record_gates(
     blocks: Sequence[FoundBlock] | None = None,
     out: str | Path | None = None,
     *,
-    precision: Literal["fp32", "bf16"] = "fp32",
+    precision: Precision = "fp32",
     compile: bool = False,
     threads: int | None = None,
     strict: bool = False,
@@ -196,16 +201,16 @@ def _join(
 
 @contextmanager
 def _runner(
-    model: nn.Module, blocks: Sequence[FoundBlock], precision: str, compile: bool
+    model: nn.Module, blocks: Sequence[FoundBlock], precision: Precision, compile: bool
 ) -> Iterator[Callable[[Tensor], _Results]]:
     """Function from pixels to gates and predictions."""
     model = unwrap(model)
     parameter = next(model.parameters())
-    with _evaluating(model), capture_gates(model, blocks) as capture:
+    with evaluating(model), capture_gates(model, blocks) as capture:
         forward = _compiled(model) if compile else model
 
         def run(pixels: Tensor) -> _Results:
-            with torch.inference_mode(), _autocast(parameter.device, precision):
+            with torch.inference_mode(), autocast(parameter.device, precision):
                 pixels = pixels.to(parameter.device, parameter.dtype)
                 logits = forward(pixels)
             gates = capture.take(len(pixels)).float().cpu().numpy()
@@ -214,31 +219,12 @@ def _runner(
         yield run
 
 
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    was_training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in was_training.items():
-            module.training = training
-
-
 def _compiled(model: nn.Module) -> Callable[[Tensor], Any]:
     # Compiled code of another model of the same class would be used again without its
     # hooks (https://github.com/pytorch/pytorch/pull/98371), so Dynamo starts afresh.
     torch.compiler.reset()
     compiled: Callable[[Tensor], Any] = torch.compile(model)
     return compiled
-
-
-def _autocast(
-    device: torch.device, precision: str
-) -> AbstractContextManager[Any, bool | None]:
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def _predicted(logits: Any) -> npt.NDArray[np.int64]:

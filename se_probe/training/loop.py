@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from torch.nn import functional
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.images import LabelledImages
-from se_probe.record import pinned_numerics
+from se_probe.progress import Progress
+from se_probe.running import autocast, pinned_numerics
 from se_probe.training.augment import crop_and_flip, draw_shifts_and_flips
 from se_probe.training.optimizers import (
     freeze_batch_norm,
@@ -36,9 +37,6 @@ from se_probe.training.state import (
 )
 
 __all__ = ["train_network"]
-
-# Called with the images done and the images of the whole run.
-Progress = Callable[[int, int], None]
 
 
 def train_network(
@@ -263,7 +261,7 @@ class _Trainer:
         return value, logits.argmax(dim=1) == labels
 
     def _logits(self, pixels: Tensor) -> Tensor:
-        with _autocast(self.device, self.recipe):
+        with autocast(self.device, self.recipe.precision):
             output = self.model(pixels.to(self.device))
         logits: Tensor = output[0] if isinstance(output, tuple) else output
         n_classes = len(self.network.class_names)
@@ -320,14 +318,6 @@ class _Meter:
         if not self.n_images:
             raise ImagesError("none of the images can be read, so there is no epoch")
         return self.loss / self.n_images, self.n_correct / self.n_images
-
-
-def _autocast(
-    device: torch.device, recipe: Recipe
-) -> AbstractContextManager[Any, bool | None]:
-    if recipe.precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 def _diverged(epoch: int, recipe: Recipe) -> SEProbeError:

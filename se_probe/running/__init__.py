@@ -1,0 +1,24 @@
+"""The ground under all that runs a network.
+
+Evaluation mode, precision, numerics that give equal bits for equal inputs, seeds,
+devices, and the one answer to which of a network's outputs holds the class scores.
+Whoever begins a run (a recording, a training, a measurement) opens `pinned_numerics`
+once, with the number of threads; what is called inside takes part in it.
+"""
+
+from se_probe.running.devices import pick_device
+from se_probe.running.modes import Precision, autocast, evaluating
+from se_probe.running.numerics import pinned_numerics
+from se_probe.running.outputs import class_scores, describe_output
+from se_probe.running.seeds import seeded
+
+__all__ = [
+    "Precision",
+    "autocast",
+    "class_scores",
+    "describe_output",
+    "evaluating",
+    "pick_device",
+    "pinned_numerics",
+    "seeded",
+]
