@@ -13,6 +13,7 @@ import xarray as xr
 
 from se_probe.checkpoints import Network
 from se_probe.images import open_images
+from se_probe.progress import Progress
 from se_probe.record import record_gates
 from se_probe.training import EpochResult, prepare_training, recipe_for, train_network
 
@@ -30,7 +31,7 @@ def train_demo(
     seed: int = 0,
     threads: int | None = None,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
 ) -> Network:
     """Train the demo's network, or go on with a training that was stopped.
@@ -80,7 +81,7 @@ def record_demo(
     out: str | Path | None = None,
     *,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> xr.DataArray:
     """Record 50 held-out pictures of each class, as many as the paper does.
 

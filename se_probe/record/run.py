@@ -30,6 +30,7 @@ from se_probe.gates import (
     write_batch,
 )
 from se_probe.images import ImageBatch, LabelledImages
+from se_probe.progress import Progress
 from se_probe.record.provenance import check_same, image_rows, provenance
 from se_probe.running import (
     Precision,
@@ -58,7 +59,7 @@ def record_gates(
     strict: bool = False,
     overwrite: bool = False,
     attrs: Mapping[str, Any] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> xr.DataArray:
     """Gates of every SE block for every image.
 

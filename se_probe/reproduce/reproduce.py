@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from se_probe.checkpoints import pick_device
 from se_probe.checkpoints.architectures import is_factory
 from se_probe.errors import UsageError
 from se_probe.gates import block_facts
 from se_probe.plots import default_blocks, save
 from se_probe.plots.pairs import RecordPair, figure_pairs
-from se_probe.record import pinned_numerics
+from se_probe.progress import Progress
+from se_probe.reproduce.randomness import RandomSource, sources_of_randomness
 from se_probe.reproduce.runs import Pair, Run, compare_runs, train_run
-from se_probe.reproduce.sources import RandomSource, sources_of_randomness
+from se_probe.running import pick_device, pinned_numerics
 from se_probe.training import EpochResult, Recipe
 
 __all__ = ["Reproduction", "reproduce"]
@@ -92,7 +92,7 @@ def reproduce(
     workers: int = 0,
     device: str = "cpu",
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
 ) -> Reproduction:
     """Train once from each seed and compare weights, gates and figures.
@@ -103,8 +103,10 @@ def reproduce(
 
     Parameters
     ----------
-    arch, data, root, workers, device, n_recorded, threads, progress, on_epoch
+    arch, data, root, workers, device, n_recorded, progress, on_epoch
         As in :func:`~se_probe.reproduce.train_run`.
+    threads : int, optional
+        CPU threads. Default: as torch is set.
     seeds : sequence of int
         One run each; at least one of them twice.
     recipe : Recipe
@@ -126,7 +128,7 @@ def reproduce(
     """
     _check_seeds(seeds)
     folder = Path(out)
-    with pinned_numerics(threads) as n_threads:
+    with pinned_numerics(threads):
         own_code = arch if is_factory(arch) else None
         sources = sources_of_randomness(
             recipe, pick_device(device), workers=workers, own_code=own_code
@@ -142,7 +144,6 @@ def reproduce(
                 root=root,
                 workers=workers,
                 device=device,
-                threads=n_threads,
                 progress=progress,
                 on_epoch=on_epoch,
             )

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from se_probe.checkpoints import file_sha256, weights_sha256
+from se_probe.checkpoints import weights_sha256
 from se_probe.errors import SEProbeError
+from se_probe.files import file_sha256
 from se_probe.plots import figure_heatmaps, save
+from se_probe.progress import Progress
 from se_probe.record import record_gates
 from se_probe.stats import class_moments, compare_without_order
 from se_probe.training import EpochResult, Recipe, prepare_training, train_network
@@ -118,11 +120,12 @@ def train_run(
     root: str | Path | None = None,
     workers: int = 0,
     device: str = "cpu",
-    threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
 ) -> Run:
     """Train once from a seed, record the gates of held-out images, and draw them.
+
+    With as many CPU threads as torch is set to.
 
     Parameters
     ----------
@@ -134,8 +137,6 @@ def train_run(
         What the run is called by.
     n_recorded : int, default 10
         Held-out images of each class, evenly chosen, whose gates are recorded.
-    threads : int, optional
-        CPU threads. Default: as torch is set.
     progress, on_epoch : callable, optional
         As in :func:`~se_probe.training.train_network`.
 
@@ -165,12 +166,11 @@ def train_run(
             train,
             test,
             recipe,
-            threads=threads,
             progress=progress,
             on_epoch=keep,
         )
         recorded = replace(test.take({}, n_recorded), batch_size=RECORDED_BATCH)
-        gates = record_gates(network, recorded, threads=threads)
+        gates = record_gates(network, recorded)
     name = f"heatmap_run{number}_seed{recipe.seed}.png"
     figure = save(figure_heatmaps(gates), out / name)
     accuracy = history[-1]["test_accuracy"]

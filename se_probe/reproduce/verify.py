@@ -1,6 +1,6 @@
 """Some batches of a gate record, recorded again and compared."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import State, block_facts
 from se_probe.images import LabelledImages
 from se_probe.images.pictures import evenly
-from se_probe.progress import shifted
+from se_probe.progress import Progress, shifted
 from se_probe.record import record_gates
 from se_probe.reproduce.changes import (
     Change,
@@ -121,7 +121,7 @@ def verify_record(
     *,
     batches: int | None = 5,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Verification:
     """Record some batches again, as the record says it was done, and compare.
 

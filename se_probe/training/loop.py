@@ -108,8 +108,8 @@ def train_network(
     files = None if out is None else RunFiles(Path(out))
     begun = files.begin(resume=resume, overwrite=overwrite) if files else None
     threads = threads or (begun["metrics"]["settings"]["threads"] if begun else None)
-    with pinned_numerics(threads) as n_threads, _memory_format(network, recipe):
-        settings = describe_run(network, train_images, test_images, recipe, n_threads)
+    with pinned_numerics(threads), _memory_format(network, recipe):
+        settings = describe_run(network, train_images, test_images, recipe)
         if begun is not None:
             check_same_run(begun["metrics"]["settings"], settings, Path(str(out)))
         trainer = _Trainer(network, train_images, test_images, recipe, held_bytes)

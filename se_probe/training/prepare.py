@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from se_probe.checkpoints import Network, build_network, pick_device
+from se_probe.checkpoints import Network, build_network
 from se_probe.errors import ImagesError
 from se_probe.images import (
     DATASET_NAMES,
@@ -14,6 +14,7 @@ from se_probe.images import (
     default_preprocessing,
     open_images,
 )
+from se_probe.running import pick_device
 from se_probe.training.recipes import Recipe
 
 __all__ = ["check_is_split", "prepare_training"]

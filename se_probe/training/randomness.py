@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from se_probe.checkpoints import seeded
+from se_probe.running import seeded
 
 __all__ = ["generator_for", "own_random_numbers"]
 

@@ -10,14 +10,9 @@ from typing import Any, TypedDict
 
 import torch
 
-from se_probe.checkpoints import (
-    Network,
-    file_sha256,
-    load_network,
-    save_network,
-    write_whole,
-)
+from se_probe.checkpoints import Network, load_network, save_network
 from se_probe.errors import CheckpointError, UsageError
+from se_probe.files import file_sha256, write_whole
 from se_probe.images import LabelledImages
 from se_probe.stats import wilson_interval
 from se_probe.training.recipes import Recipe
@@ -60,9 +55,11 @@ def describe_run(
     train_images: LabelledImages,
     test_images: LabelledImages,
     recipe: Recipe,
-    threads: int,
 ) -> dict[str, Any]:
     """All that changes the numbers of a run, in plain JSON types.
+
+    The number of CPU threads is that of now, so call it within
+    :func:`~se_probe.running.pinned_numerics`.
 
     Returns
     -------
@@ -76,7 +73,7 @@ def describe_run(
         **{name.replace("_", " "): value for name, value in asdict(recipe).items()},
         "training images": _images(train_images),
         "test images": _images(test_images),
-        "threads": threads,
+        "threads": torch.get_num_threads(),
         "device": next(network.model.parameters()).device.type,
         "torch": torch.__version__,
     }

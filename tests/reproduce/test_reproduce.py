@@ -30,7 +30,7 @@ OPTIONS = ("--epochs", 2, "--per-class", 4, "--batch-size", 8, "--recorded", 3)
 
 def two_runs(out, recipes=(SHORT, SHORT), arch="se_lenet"):
     return [
-        train_run(arch, "digits", recipe, out, number=number, n_recorded=3, threads=1)
+        train_run(arch, "digits", recipe, out, number=number, n_recorded=3)
         for number, recipe in enumerate(recipes, start=1)
     ]
 

@@ -35,7 +35,7 @@ def sources_of_randomness(
 ) -> list[RandomSource]:
     """Sources of randomness of a training, as torch is set now.
 
-    To be called within :func:`~se_probe.record.pinned_numerics`: flags are read off
+    To be called within :func:`~se_probe.running.pinned_numerics`: flags are read off
     torch, not assumed.
 
     Parameters
