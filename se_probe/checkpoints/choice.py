@@ -1,109 +1,139 @@
-"""Which architecture a checkpoint is of, if that is beyond doubt."""
+"""Which network a checkpoint is of, if that is beyond doubt."""
 
-import argparse
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
-
-import timm
 
 from se_probe.checkpoints.architectures import (
     base_name,
     canonical_name,
+    count_channels,
+    count_classes,
     is_factory,
     known_names,
 )
+from se_probe.checkpoints.checkpoint import Checkpoint
 from se_probe.checkpoints.layouts import Evidence, family_of_names
 from se_probe.checkpoints.weights import View
+from se_probe.class_names import label_set
 from se_probe.errors import CheckpointError
 
-__all__ = ["choose_architecture", "refuse_other", "trainer_settings"]
+__all__ = ["Choice", "choose_network"]
 
 
-def choose_architecture(
-    path: Path,
-    arch: str | None,
-    content: Any,
-    evidence: Evidence | None,
-    candidates: Sequence[View],
-) -> str:
-    """Name of the architecture that was asked for, or that the checkpoint shows.
+@dataclass(frozen=True)
+class Choice:
+    """Network to build for a checkpoint, and the weights to put into it.
 
     Parameters
     ----------
-    path : Path
-        For messages.
+    arch : str
+        A canonical name; "" where the network itself is there.
+    n_classes : int or None
+        None where the weights do not tell.
+    options : mapping
+        Further arguments of the architecture.
+    views : tuple of View
+        Weights under the names of this network, with and without prefixes.
+    advice : str
+        What to do if they do not fit; "" where the names tell nothing.
+    """
+
+    arch: str = ""
+    n_classes: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    views: tuple[View, ...] = ()
+    advice: str = ""
+
+
+def choose_network(checkpoint: Checkpoint, arch: str | None) -> Choice:
+    """Network that was asked for, or that the checkpoint shows.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
     arch : str, optional
         What the user asked for.
-    content : object
-        What the file holds; timm's training script leaves the name in it.
-    evidence : Evidence, optional
-        What the names of the weights say.
-    candidates : sequence of View
 
     Returns
     -------
-    str
-        A canonical name.
+    Choice
 
     Raises
     ------
     CheckpointError
         If nothing says it, or the checkpoint says something else than the user.
+    ArchitectureError
+        If there is no such architecture.
     """
-    said = trainer_settings(content).get("model")
-    if arch:
-        refuse_other(path, arch, said)
-        return canonical_name(arch)
-    if said:
-        return canonical_name(said)
-    if evidence:
-        return canonical_name(evidence.architecture)
-    raise CheckpointError(_ask(path, content, candidates))
+    name = _choose_architecture(checkpoint, arch)
+    if checkpoint.is_own:
+        labels = label_set(checkpoint.class_names or ())
+        return Choice(name, len(labels), checkpoint.options, checkpoint.views)
+    evidence, views = checkpoint.evidence, checkpoint.views
+    options: dict[str, Any] = {}
+    advice = ""
+    if evidence and evidence.architecture == base_name(name):
+        options, views = dict(evidence.options), checkpoint.renamed
+    elif evidence:
+        advice = _advice(evidence)
+    channels = _first(count_channels(name, view.tensors) for view in views)
+    if channels not in {None, 3}:
+        options["in_chans"] = channels
+    n_classes = _first(count_classes(name, view.tensors) for view in views)
+    return Choice(name, n_classes, options, views, advice)
 
 
-def refuse_other(path: Path, arch: str | None, said: str | None) -> None:
-    """Refuse an architecture that is not the one that the checkpoint says.
-
-    Raises
-    ------
-    CheckpointError
-        Unless one of the two is a function of the reader's own: the name of such a
-        function says nothing about what it builds.
-    """
-    if arch is None or not said or is_factory(arch) or is_factory(said):
-        return
-    if base_name(arch) != base_name(said):
+def _choose_architecture(checkpoint: Checkpoint, arch: str | None) -> str:
+    said = checkpoint.architecture
+    if checkpoint.is_own and is_factory(said) and said != arch:
+        # A name in a file must not be enough to run code.
         raise CheckpointError(
-            f"{path.name} says that it is of {said}, not {arch}: leave --arch out"
+            f"{checkpoint.name} was made with the function {said}; to allow it to "
+            f"run, add --arch {said}"
         )
+    if arch and said:
+        _refuse_other(checkpoint.name, arch, said)
+    # What our own checkpoint says is known exactly.
+    chosen = said if checkpoint.is_own else arch or said
+    if not chosen and checkpoint.evidence:
+        chosen = checkpoint.evidence.architecture
+    if not chosen:
+        raise CheckpointError(_ask(checkpoint))
+    return canonical_name(chosen)
 
 
-def trainer_settings(content: Any) -> dict[str, Any]:
-    """Arguments of timm's training script, where a checkpoint holds them.
-
-    Returns
-    -------
-    dict
-        Empty where it does not.
-    """
-    args = content.get("args") if isinstance(content, Mapping) else None
-    settings = dict(vars(args)) if isinstance(args, argparse.Namespace) else {}
-    model = settings.get("model")
-    return settings if isinstance(model, str) and timm.is_model(model) else {}
+def _refuse_other(name: str, arch: str, said: str) -> None:
+    # The name of a function of the reader's own says nothing about what it builds.
+    if is_factory(arch) or is_factory(said) or base_name(arch) == base_name(said):
+        return
+    raise CheckpointError(
+        f"{name} says that it is of {said}, not {arch}: leave --arch out"
+    )
 
 
-def _ask(path: Path, content: Any, candidates: Sequence[View]) -> str:
-    known = [family_of_names(view.tensors) for view in candidates]
+def _first(values: Iterable[int | None]) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _advice(evidence: Evidence) -> str:
+    return (
+        f"Its names are those of {evidence.architecture} {evidence.source}: leave "
+        f"--arch out, or give --arch {evidence.architecture}"
+    )
+
+
+def _ask(checkpoint: Checkpoint) -> str:
+    known = [family_of_names(view.tensors) for view in checkpoint.views]
     family = next((found for found in known if found), None)
-    suggestion = _suggestion(path, content)
+    suggestion = _suggestion(checkpoint)
     if family is None:
-        first = next(iter(candidates[0].tensors))
+        first = next(iter(checkpoint.views[0].tensors))
         return (
-            f"{path.name} does not say which network it is of, and the names of its "
-            f"weights (first: {first}) are of none known here. Give --arch NAME, or "
-            f"--arch package.module:factory{suggestion}"
+            f"{checkpoint.name} does not say which network it is of, and the names of "
+            f"its weights (first: {first}) are of none known here. Give --arch NAME, "
+            f"or --arch package.module:factory{suggestion}"
         )
     form = {
         "name": "--arch NAME",
@@ -111,17 +141,17 @@ def _ask(path: Path, content: Any, candidates: Sequence[View]) -> str:
         "factory": "--arch package.module:factory, a function that builds it",
     }[family[1]]
     return (
-        f"{path.name} does not say which network it is of: the names of its weights "
-        f"are those of {family[0]}, and do not tell which one. Give {form}{suggestion}"
+        f"{checkpoint.name} does not say which network it is of: the names of its "
+        f"weights are those of {family[0]}, and do not tell which one. Give {form}"
+        f"{suggestion}"
     )
 
 
-def _suggestion(path: Path, content: Any) -> str:
+def _suggestion(checkpoint: Checkpoint) -> str:
     """An architecture that the file or its name mentions; suggested, never taken."""
-    said = content.get("arch") if isinstance(content, Mapping) else None
     mentioned = [
         name
-        for text in (str(said or ""), path.name)
+        for text in (checkpoint.mentioned, checkpoint.name)
         for name in known_names()
         if re.match(rf"{re.escape(name)}(?![A-Za-z0-9])", text)
     ]

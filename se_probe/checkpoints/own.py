@@ -7,22 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from se_probe.checkpoints.architectures import build_model, canonical_name, is_factory
-from se_probe.checkpoints.fit import load_weights
-from se_probe.checkpoints.network import Network, Provenance
-from se_probe.class_names import label_set
+from se_probe.checkpoints.architectures import canonical_name
+from se_probe.checkpoints.network import Network
 from se_probe.errors import CheckpointError, UsageError
 from se_probe.files import refuse_existing, write_whole
-from se_probe.images import Preprocessing
 
 __all__ = [
-    "ChannelScale",
     "is_own",
-    "rebuild",
+    "read_own",
     "save_network",
-    "take_out_blocks",
 ]
 
 FORMAT = "se_probe checkpoint"
@@ -130,60 +125,26 @@ def is_own(content: Any) -> bool:
     return isinstance(content, Mapping) and content.get("format") == FORMAT
 
 
-def rebuild(
-    content: Mapping[str, Any], provenance: Provenance, *, allow: str | None = None
-) -> Network:
-    """Network of our own checkpoint.
+def read_own(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """What :func:`save_network` wrote, after a look at whether it hangs together.
 
     Parameters
     ----------
     content : mapping
-        What :func:`save_network` wrote.
-    provenance : Provenance
-        With the file's name; the rest is filled in.
-    allow : str, optional
-        The architecture that the user named: a function of the reader's own is only
-        run if it is the same.
+    name : str
+        What messages call the file.
 
     Returns
     -------
-    Network
+    mapping
 
     Raises
     ------
     CheckpointError
-        If it is of a newer version, incomplete, or does not fit its own architecture.
-    ArchitectureError
-        If its architecture is not one that can be built.
+        If it is of a newer version, incomplete, or has values of other types.
     """
-    name = provenance.checkpoint
     _check(content, name)
-    arch = content["architecture"]
-    if is_factory(arch) and arch != allow:
-        # A name in a file must not be enough to run code.
-        raise CheckpointError(
-            f"{name} was made with the function {arch}; to allow it to run, add "
-            f"--arch {arch}"
-        )
-    labels = label_set(content["class_names"])
-    model = build_model(canonical_name(arch), len(labels), content["options"])
-    take_out_blocks(model, content["removed_blocks"], name)
-    load_weights(model, content["weights"], f"{name} does not fit its own {arch}")
-    return Network(
-        model,
-        Preprocessing.from_dict(content["preprocessing"]),
-        labels,
-        canonical_name(arch),
-        options=content["options"],
-        provenance=Provenance(
-            provenance.checkpoint,
-            provenance.sha256,
-            data=content["data"],
-            seed=content["seed"],
-            metrics=content["metrics"],
-            removed_blocks=tuple(content["removed_blocks"]),
-        ),
-    )
+    return content
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -217,71 +178,3 @@ def _check(content: Mapping[str, Any], name: str) -> None:
             f"{name} is a se_probe checkpoint in which {', '.join(absent or wrong)} "
             f"{'is missing' if absent else 'has the wrong type'}: save it again"
         )
-
-
-class ChannelScale(nn.Module):
-    """What is left of a block whose frozen gates no other weights can take up.
-
-    Parameters
-    ----------
-    scale : Tensor, shape (channels, 1, 1), or (channels,) for channels-last maps
-        The gates; a buffer, so that they are saved and not trained.
-    """
-
-    scale: Tensor
-
-    def __init__(self, scale: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("scale", scale)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Feature map with each channel multiplied by its constant gate."""
-        return x * self.scale
-
-
-def take_out_blocks(model: nn.Module, removed: list[dict[str, Any]], name: str) -> None:
-    """Replace the blocks that were removed from a network, before its weights come.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Changed in place.
-    removed : list of dict
-        `path` of each block and `how` it was removed: "identity" left it out,
-        "constant" froze its gates. With `folded_into` "scale" the frozen gates stay as
-        a :class:`ChannelScale` of `shape`; otherwise nothing is left of the block.
-    name : str
-        What messages call the file.
-
-    Raises
-    ------
-    CheckpointError
-        If a block is not there, or was removed in a way that is not known.
-    """
-    for block in removed:
-        path, how = block.get("path", ""), block.get("how")
-        if how not in {"identity", "constant"}:
-            raise CheckpointError(
-                f"{name} says that {path} was removed by {how!r}, which this se_probe "
-                "does not know: install the se_probe that wrote it"
-            )
-        left = _what_is_left(block, name)
-        try:
-            model.set_submodule(path, left, strict=True)
-        except (AttributeError, ValueError) as error:
-            raise CheckpointError(
-                f"{name} says that {path!r} was removed, but its architecture has no "
-                "such module"
-            ) from error
-
-
-def _what_is_left(block: dict[str, Any], name: str) -> nn.Module:
-    if block.get("folded_into") != "scale":
-        return nn.Identity()
-    shape = block.get("shape")
-    if not isinstance(shape, list) or not all(type(n) is int and n > 0 for n in shape):
-        raise CheckpointError(
-            f"{name} keeps the gates of {block['path']} as a scale without saying its "
-            f"shape (it says {shape}): save it again"
-        )
-    return ChannelScale(torch.ones(shape))

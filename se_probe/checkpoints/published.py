@@ -17,9 +17,9 @@ from se_probe.checkpoints.architectures import canonical_name, preprocessing_of
 from se_probe.checkpoints.network import Network, Provenance, weights_sha256
 from se_probe.errors import ArchitectureError, CheckpointError
 
-__all__ = ["published_network"]
+__all__ = ["PUBLISHED_PREFIX", "published_network"]
 
-PREFIX = "timm:"
+PUBLISHED_PREFIX = "timm:"
 _FOLDER, _HUB = "local-dir:", ("hf-hub:", "hf_hub:")
 _OFFLINE_ADVICE = (
     "Without a network, put the model's config.json and model.safetensors into a "
@@ -34,7 +34,8 @@ def published_network(name: str) -> Network:
     ----------
     name : str
         `timm:NAME`, `timm:hf-hub:OWNER/NAME`, or `timm:local-dir:FOLDER` for a folder
-        with config.json and model.safetensors or pytorch_model.bin.
+        with config.json and model.safetensors or pytorch_model.bin. The prefix may be
+        missing.
 
     Returns
     -------
@@ -48,11 +49,12 @@ def published_network(name: str) -> Network:
     CheckpointError
         If the weights cannot be fetched, or the folder cannot be used.
     """
-    source = name.removeprefix(PREFIX)
+    source = name.removeprefix(PUBLISHED_PREFIX)
+    name = f"{PUBLISHED_PREFIX}{source}"
     if source.startswith(_FOLDER):
         folder = source.removeprefix(_FOLDER)
         model = _create(source, _about_folder(folder))
-        name = f"{PREFIX}{_FOLDER}{Path(folder).name}"
+        name = f"{PUBLISHED_PREFIX}{_FOLDER}{Path(folder).name}"
     else:
         _check_fetchable(source, name)
         model = _create(source, f"the published weights of {name} could not be fetched")

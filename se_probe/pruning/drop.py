@@ -11,8 +11,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from se_probe.blocks import FoundBlock, find_se_blocks, frozen_gates, unwrap
-from se_probe.checkpoints import Network, weights_sha256
-from se_probe.checkpoints.own import ChannelScale
+from se_probe.checkpoints import ChannelScale, Network, weights_sha256
 from se_probe.errors import BlockError, UsageError
 from se_probe.gates import match_blocks, recorded
 from se_probe.pruning.calibration import check_origin, constants_of

@@ -62,7 +62,7 @@ def find_folds(
     Parameters
     ----------
     model : nn.Module
-        With a :class:`~se_probe.checkpoints.own.ChannelScale` at each path.
+        With a :class:`~se_probe.checkpoints.ChannelScale` at each path.
     scales : mapping of str to Tensor
         Path and factors of each, of shape (channels, 1, 1) or (channels,).
     images : Tensor, shape (batch, channels, height, width)

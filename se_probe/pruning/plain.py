@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from se_probe.blocks import unwrap
-from se_probe.checkpoints import Network
+from se_probe.checkpoints import ChannelScale, Network
 from se_probe.checkpoints.architectures import (
     TORCHVISION,
     base_name,
@@ -15,7 +15,6 @@ from se_probe.checkpoints.architectures import (
     canonical_name,
 )
 from se_probe.checkpoints.fit import load_weights
-from se_probe.checkpoints.own import ChannelScale
 from se_probe.errors import ArchitectureError, CheckpointError
 from se_probe.files import refuse_existing, write_whole
 from se_probe.models import list_architectures

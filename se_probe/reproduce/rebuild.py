@@ -7,9 +7,13 @@ from typing import Any
 
 import torch
 
-from se_probe.checkpoints import Network, load_network
-from se_probe.checkpoints.architectures import canonical_name, is_factory
-from se_probe.checkpoints.published import PREFIX
+from se_probe.checkpoints import (
+    PUBLISHED_PREFIX,
+    Network,
+    canonical_name,
+    is_factory,
+    load_network,
+)
 from se_probe.errors import (
     ArchitectureError,
     CheckpointError,
@@ -57,7 +61,7 @@ def reopen_network(
         If the record names no checkpoint, or it is not there, or cannot be read.
     """
     path = str(ckpt or _recorded_checkpoint(attrs))
-    if not path.startswith(PREFIX):
+    if not path.startswith(PUBLISHED_PREFIX):
         if not Path(path).is_file():
             raise CheckpointError(
                 f"the checkpoint of the record is not at {path}; say where it is now "

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from se_probe.checkpoints.architectures import is_factory
+from se_probe.checkpoints import is_factory
 from se_probe.errors import UsageError
 from se_probe.gates import block_facts
 from se_probe.plots import default_blocks, save

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from se_probe.checkpoints import (
+    ChannelScale,
     Network,
     Provenance,
     build_network,
@@ -31,7 +32,6 @@ from se_probe.checkpoints import (
 )
 from se_probe.checkpoints.containers import read_container
 from se_probe.checkpoints.layouts import evidence_in_names
-from se_probe.checkpoints.own import ChannelScale
 from se_probe.errors import ArchitectureError, CheckpointError, UsageError
 from se_probe.images import Preprocessing
 from se_probe.models import create_model

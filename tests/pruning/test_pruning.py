@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import (
+    ChannelScale,
     Network,
     Provenance,
     build_network,
@@ -26,7 +27,6 @@ from se_probe.checkpoints import (
     save_network,
     weights_sha256,
 )
-from se_probe.checkpoints.own import ChannelScale
 from se_probe.cli.prune import prune
 from se_probe.errors import (
     ArchitectureError,
