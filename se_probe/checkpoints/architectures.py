@@ -26,6 +26,7 @@ from se_probe.images import Preprocessing, default_preprocessing
 from se_probe.models import create_model, list_architectures
 
 __all__ = [
+    "TORCHVISION_PREFIX",
     "base_name",
     "build_model",
     "canonical_name",
@@ -36,7 +37,7 @@ __all__ = [
     "preprocessing_of",
 ]
 
-TORCHVISION = "torchvision:"
+TORCHVISION_PREFIX = "torchvision:"
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 # Names of classifiers, in those networks that do not declare theirs.
 _HEAD = re.compile(
@@ -64,9 +65,9 @@ def canonical_name(arch: str) -> str:
     name = arch.removeprefix("timm:")
     if name in list_architectures() or _is_timm(name):
         return name
-    bare = arch.removeprefix(TORCHVISION)
+    bare = arch.removeprefix(TORCHVISION_PREFIX)
     if bare in _torchvision_names():
-        return TORCHVISION + bare
+        return TORCHVISION_PREFIX + bare
     if is_factory(arch):
         return arch
     raise ArchitectureError(f"there is no architecture {arch!r}. {_near(bare)}")
@@ -74,7 +75,7 @@ def canonical_name(arch: str) -> str:
 
 def is_factory(arch: str) -> bool:
     """Whether a name is a function of the reader's own, `package.module:factory`."""
-    is_library = arch.startswith((TORCHVISION, "timm:"))
+    is_library = arch.startswith((TORCHVISION_PREFIX, "timm:"))
     return not is_library and _FACTORY.fullmatch(arch) is not None
 
 
@@ -151,8 +152,8 @@ def build_model(
     if is_factory(arch):
         return _call_factory(arch, given)
     try:
-        if arch.startswith(TORCHVISION):
-            name = arch.removeprefix(TORCHVISION)
+        if arch.startswith(TORCHVISION_PREFIX):
+            name = arch.removeprefix(TORCHVISION_PREFIX)
             model: nn.Module = torchvision.models.get_model(name, weights=None, **given)
         else:
             model = timm.create_model(arch, pretrained=False, **given)
@@ -252,8 +253,10 @@ def preprocessing_of(
             dict(settings or {}), model=model
         )
         return Preprocessing.from_dict(_for_channels(config, _channels_in(model)))
-    if arch.startswith(TORCHVISION):
-        weights = torchvision.models.get_model_weights(arch.removeprefix(TORCHVISION))
+    if arch.startswith(TORCHVISION_PREFIX):
+        weights = torchvision.models.get_model_weights(
+            arch.removeprefix(TORCHVISION_PREFIX)
+        )
         return Preprocessing.from_torchvision(weights.DEFAULT.transforms())
     channels, *sides = _input_size(model)
     if (channels, *sides) == (1, 28, 28):

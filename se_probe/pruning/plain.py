@@ -7,14 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from se_probe.blocks import unwrap
-from se_probe.checkpoints import ChannelScale, Network
-from se_probe.checkpoints.architectures import (
-    TORCHVISION,
+from se_probe.checkpoints import (
+    TORCHVISION_PREFIX,
+    ChannelScale,
+    Network,
     base_name,
     build_model,
     canonical_name,
+    load_weights,
 )
-from se_probe.checkpoints.fit import load_weights
 from se_probe.errors import ArchitectureError, CheckpointError
 from se_probe.files import refuse_existing, write_whole
 from se_probe.models import list_architectures
@@ -65,7 +66,7 @@ def plain_architecture(network: Network) -> str:
             f"{_OTHER_WAYS}"
         )
     try:
-        prefix = TORCHVISION if arch in list_architectures() else ""
+        prefix = TORCHVISION_PREFIX if arch in list_architectures() else ""
         return canonical_name(prefix + match["plain"] if match else "")
     except ArchitectureError:
         raise ArchitectureError(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from se_probe.checkpoints import file_sha256, load_network, weights_sha256
+from se_probe.checkpoints import load_network, weights_sha256
 from se_probe.evaluation import evaluate
+from se_probe.files import file_sha256
 from se_probe.images import open_images
 
 FOLDER = Path(__file__).parents[2] / "checkpoints"
