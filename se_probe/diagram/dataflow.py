@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from se_probe.models.counting import evaluating
+from se_probe.running import evaluating
 
 __all__ = [
     "PRODUCT",

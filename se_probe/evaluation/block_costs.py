@@ -16,8 +16,8 @@ from se_probe.evaluation.constants import mean_constants
 from se_probe.evaluation.latency import block_milliseconds
 from se_probe.gates import recorded
 from se_probe.images import LabelledImages
-from se_probe.models.counting import evaluating
 from se_probe.record import pinned_numerics
+from se_probe.running import evaluating
 
 __all__ = ["Change", "freezing_curve", "measure_blocks", "measure_changes"]
 

@@ -19,9 +19,9 @@ from se_probe.errors import GateRecordError, ImagesError
 from se_probe.evaluation.answers import readable_rows
 from se_probe.gates import block_channels, block_names, recorded, row_batches
 from se_probe.images import LabelledImages
-from se_probe.models.counting import evaluating
 from se_probe.progress import Progress, shifted
 from se_probe.record import pinned_numerics
+from se_probe.running import evaluating
 
 __all__ = ["least_squares_constants", "mean_constants", "sequential_constants"]
 

@@ -16,8 +16,8 @@ from se_probe.evaluation.answers import Answers, Difference, ask
 from se_probe.evaluation.latency import median_milliseconds
 from se_probe.images import LabelledImages
 from se_probe.models import count_macs, count_parameters
-from se_probe.models.counting import evaluating
 from se_probe.record import pinned_numerics
+from se_probe.running import evaluating
 from se_probe.stats import wilson_interval
 
 __all__ = ["Accuracy", "Evaluation", "NetworkFigures", "evaluate"]

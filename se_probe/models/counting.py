@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from se_probe.running import evaluating
 
-__all__ = ["count_macs", "count_parameters", "count_running_statistics", "evaluating"]
+__all__ = ["count_macs", "count_parameters", "count_running_statistics"]
 
 
 def count_parameters(model: nn.Module) -> int:

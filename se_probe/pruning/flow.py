@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Node
 
-from se_probe.models.counting import evaluating
+from se_probe.running import evaluating
 
 __all__ = ["Fold", "Kept", "find_folds"]
 

@@ -11,13 +11,13 @@ from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import CheckpointError, MissingPackageError
 from se_probe.files import refuse_existing, write_whole
-from se_probe.models.counting import evaluating
 from se_probe.pruning.sameness import (
     TOLERANCE,
     largest_difference,
     logits_of,
     noise_images,
 )
+from se_probe.running import evaluating
 
 __all__ = ["check_onnx_packages", "export_onnx"]
 

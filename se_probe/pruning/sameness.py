@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from se_probe.checkpoints import Network
-from se_probe.models.counting import evaluating
+from se_probe.running import evaluating
 
 __all__ = ["TOLERANCE", "largest_difference", "logits_of", "noise_images"]
 

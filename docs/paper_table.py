@@ -1,5 +1,6 @@
 """Parameters and multiply-adds of our networks, beside the figures of the SE paper."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -9,13 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from se_probe.models.counting import (
+from se_probe.models import (
+    SEBlock,
+    architecture,
     count_macs,
     count_parameters,
     count_running_statistics,
+    create_model,
+    list_architectures,
 )
-from se_probe.models.factory import architecture, create_model, list_architectures
-from se_probe.models.se_block import SEBlock
 
 __all__ = [
     "PAPER_ROWS",
@@ -219,3 +222,7 @@ def _architecture_line(name: str) -> list[str]:
 def _markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     rows = [header, ["---"] * len(header), *lines]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{architecture_table()}\n{paper_table()}")
