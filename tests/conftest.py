@@ -1,5 +1,6 @@
 """Shared fixtures: a network that shows a forgotten eval(), pictures, the commands."""
 
+import copy
 import os
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from networks import TinyNet
+from networks import TinyNet, give_head
+from se_probe.blocks import find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.images import Preprocessing, open_images
 
@@ -56,6 +58,33 @@ def photos(tmp_path) -> Path:
 @pytest.fixture
 def tiny_images(photos):
     return open_images(photos, PREPROCESSING, batch_size=3)
+
+
+@pytest.fixture
+def network(tiny_network, tiny_images) -> Network:
+    """The tiny network in training mode, answering otherwise to each image."""
+    give_head(tiny_network, tiny_images, seed=0)
+    tiny_network.model.train()
+    return tiny_network
+
+
+@pytest.fixture
+def evaluated(network) -> nn.Module:
+    """The model of `network` in evaluation mode."""
+    return copy.deepcopy(network.model).eval()
+
+
+@pytest.fixture
+def other(network, tiny_images) -> Network:
+    """`network` with another head."""
+    changed = copy.deepcopy(network)
+    give_head(changed, tiny_images, seed=1)
+    return changed
+
+
+@pytest.fixture
+def blocks(network, tiny_images):
+    return find_se_blocks(network.model, tiny_images.batch(0))
 
 
 @pytest.fixture

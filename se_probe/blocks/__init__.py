@@ -9,7 +9,7 @@ multiplication, and keeps those. What a module is called plays no part in that.
 from se_probe.blocks.capture import GateCapture, capture_gates
 from se_probe.blocks.find import find_se_blocks
 from se_probe.blocks.found import FoundBlock, network_facts
-from se_probe.blocks.freeze import frozen_gates
+from se_probe.blocks.hold import held_gates
 from se_probe.blocks.multiply import watch_gates
 from se_probe.blocks.watch import unwrap
 
@@ -18,7 +18,7 @@ __all__ = [
     "GateCapture",
     "capture_gates",
     "find_se_blocks",
-    "frozen_gates",
+    "held_gates",
     "network_facts",
     "unwrap",
     "watch_gates",

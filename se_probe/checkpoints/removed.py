@@ -42,7 +42,7 @@ def take_out_blocks(
         Changed in place.
     removed : sequence of mapping
         `path` of each block and `how` it was removed: "identity" left it out,
-        "constant" froze its gates. With `folded_into` "scale" the frozen gates stay as
+        "frozen" holds its gates at constants. With `folded_into` "scale" they stay as
         a :class:`ChannelScale` of `shape`; otherwise nothing is left of the block.
     name : str
         What messages call the file.
@@ -54,7 +54,8 @@ def take_out_blocks(
     """
     for block in removed:
         path, how = block.get("path", ""), block.get("how")
-        if how not in {"identity", "constant"}:
+        # Earlier versions wrote "constant" for frozen gates.
+        if how not in {"identity", "frozen", "constant"}:
             raise CheckpointError(
                 f"{name} says that {path} was removed by {how!r}, which this se_probe "
                 "does not know: install the se_probe that wrote it"

@@ -46,6 +46,7 @@ def evaluate(
     """
     from se_probe import evaluation
     from se_probe.cli.sources import images_for, network_from
+    from se_probe.running import pinned_numerics
 
     loading: Any = {"device": device, "trust_pickle": trust_pickle, "quiet": quiet}
     network = network_from(ckpt, arch, **loading)
@@ -60,9 +61,12 @@ def evaluate(
         seed=seed,
         image_size=image_size,
     )
-    with progress_bar("evaluating", quiet=quiet) as progress:
+    with (
+        pinned_numerics(threads),
+        progress_bar("evaluating", quiet=quiet) as progress,
+    ):
         result = evaluation.evaluate(
-            network, images, against=original, threads=threads, progress=progress
+            network, images, against=original, progress=progress
         )
     sizes = [_file_bytes(path) for path in (ckpt, against)]
     if json:

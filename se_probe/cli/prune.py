@@ -33,17 +33,17 @@ def prune(
         str | None,
         typer.Option(
             metavar="NAMES",
-            help="Blocks to spare, with commas between: SE_5_2, a module path, or a "
+            help="Blocks to remove, with commas between: SE_5_2, a module path, or a "
             "pattern such as 'SE_5_*'.",
         ),
     ] = None,
     ckpt: options.Checkpoint = None,
     arch: options.Arch = None,
     how: Annotated[
-        Literal["identity", "constant"] | None,
+        Literal["identity", "frozen"] | None,
         typer.Option(
-            help="identity (the default) leaves a block out; constant freezes its "
-            "gates, at their mean in --gates or at the best constants on the images of "
+            help="identity (the default) leaves a block out; frozen holds its gates at "
+            "constants, their mean in --gates or the best ones on the images of "
             "--data, and folds them into other weights."
         ),
     ] = None,
@@ -56,7 +56,7 @@ def prune(
         typer.Option(
             metavar="POINTS",
             help="Instead of --blocks: choose by measurement on --data what can go for "
-            "at most so many points of top-1 accuracy.",
+            "at most so many percentage points of top-1 accuracy.",
         ),
     ] = None,
     accept_uncertain: Annotated[
@@ -114,7 +114,8 @@ def prune(
     from se_probe.checkpoints import save_network
     from se_probe.cli.sources import network_from
     from se_probe.gates import open_gates
-    from se_probe.pruning import drop_se_blocks, save_plain_weights, spare_blocks
+    from se_probe.pruning import drop_se_blocks, remove_blocks, save_plain_weights
+    from se_probe.running import pinned_numerics
 
     _check_request(blocks, how, gates, budget, accept_uncertain=accept_uncertain)
     _check_files(out, export, plain, dry_run=dry_run, force=force)
@@ -134,17 +135,19 @@ def prune(
     facts: dict[str, Any] = {}
     if budget is None:
         names, constants = options.split_list(blocks), None
-        if how == "constant" and record is None and data is not None:
-            constants = calibrated(network, opened, names, threads, quiet=quiet)
+        if how == "frozen" and record is None and data is not None:
+            with pinned_numerics(threads):
+                constants = calibrated(network, opened, names, quiet=quiet)
         pruned = drop_se_blocks(
             network, names, how or "identity", record, constants=constants
         )
     else:
-        plan = planned(network, opened, budget / 100, run, quiet=quiet)
+        with pinned_numerics(threads):
+            plan = planned(network, opened, budget / 100, seed, quiet=quiet)
         facts["budget"] = plan_facts(plan, accept_uncertain=accept_uncertain)
         if not json:
             print_plan(facts["budget"])
-        pruned = spare_blocks(network, plan, accept_uncertain=accept_uncertain)
+        pruned = remove_blocks(network, plan, accept_uncertain=accept_uncertain)
     facts = _facts(network, pruned) | facts
     if not json:
         _print(facts)
@@ -241,7 +244,7 @@ def _costs(network: "Network") -> dict[str, int]:
 
 def _print(facts: dict[str, Any]) -> None:
     blocks, (height, width) = facts["blocks"], facts["image_size"]
-    title = f"SE blocks spared in {facts['architecture']}"
+    title = f"SE blocks removed in {facts['architecture']}"
     n_images = {block["n_images"] for block in blocks} - {None}
     if n_images:
         title += f", frozen at the mean of {n_images.pop():,} images"

@@ -27,24 +27,21 @@ def calibrated(
     network: "Network",
     opened: dict[str, Any],
     blocks: list[str],
-    threads: int | None,
     *,
     quiet: bool,
 ) -> "dict[str, npt.NDArray[np.float64]]":
-    """Constants for `--how constant` from the images of `--data`, by block name."""
+    """Constants for `--how frozen` from the images of `--data`, by block name."""
     from se_probe.blocks import find_se_blocks
     from se_probe.cli.sources import images_for
-    from se_probe.evaluation import sequential_constants
     from se_probe.gates import match_blocks
+    from se_probe.interventions import sequential_constants
 
     images = images_for(network, **opened)
     found = find_se_blocks(network.model, images.batch(0))
     names = match_blocks(blocks, [block.facts() for block in found])
     chosen = [block for block in found if block.name in names]
     with progress_bar("calibrating", quiet=quiet) as progress:
-        constants = sequential_constants(
-            network, images, chosen, threads=threads, progress=progress
-        )
+        constants = sequential_constants(network, images, chosen, progress=progress)
     if not quiet:
         say(f"constants from {len(images):,} images; judge the result on others")
     return {name: values.numpy() for name, values in constants.items()}
@@ -54,7 +51,7 @@ def planned(
     network: "Network",
     opened: dict[str, Any],
     budget: float,
-    run: dict[str, Any],
+    seed: int,
     *,
     quiet: bool,
 ) -> "BudgetPlan":
@@ -64,7 +61,7 @@ def planned(
 
     images = images_for(network, **opened)
     with progress_bar("measuring", quiet=quiet) as progress:
-        return plan_budget(network, images, budget, progress=progress, **run)
+        return plan_budget(network, images, budget, seed=seed, progress=progress)
 
 
 def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
@@ -95,19 +92,27 @@ def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
         "n_sure": plan.n_sure,
         "n_estimated": plan.n_estimated,
         "n_needed": plan.n_needed,
-        "n_spared": plan.n_estimated if accept_uncertain else plan.n_sure,
+        "n_removed": plan.n_estimated if accept_uncertain else plan.n_sure,
     }
 
 
 def print_plan(facts: dict[str, Any]) -> None:
-    """What sparing the first 1, 2, ... blocks costs, and how many can go."""
+    """What removing the first 1, 2, ... blocks costs, and how many can go."""
     parts = facts["images"]
     points = 100 * facts["budget"]
     print_table(
-        f"Sparing the first 1, 2, ... blocks, judged on {parts['judging']:,} images "
+        f"Removing the first 1, 2, ... blocks, judged on {parts['judging']:,} images "
         f"(top-1 {100 * facts['top1']:.1f} % of {facts['n_known']:,}); constants from "
         f"{parts['calibrating']:,} others, order from {parts['choosing']:,} others",
-        ["blocks", "and", "how", "KL alone", "KL", "top-1 change (points)", ""],
+        [
+            "blocks",
+            "and",
+            "how",
+            "KL alone",
+            "KL",
+            "top-1 change (percentage points)",
+            "",
+        ],
         [
             [
                 n + 1,
@@ -123,15 +128,15 @@ def print_plan(facts: dict[str, Any]) -> None:
             )
         ],
     )
-    n_blocks, n_spared = len(facts["order"]), facts["n_spared"]
-    if n_spared:
-        cost = facts["judged"][n_spared - 1]
+    n_blocks, n_removed = len(facts["order"]), facts["n_removed"]
+    if n_removed:
+        cost = facts["judged"][n_removed - 1]
         print(
-            f"{n_spared} of {n_blocks} blocks go: top-1 changes by {_change(cost)} "
+            f"{n_removed} of {n_blocks} blocks go: top-1 changes by {_change(cost)} "
             f"points, within the budget of {points:g}"
         )
     n_unsure = facts["n_estimated"] - facts["n_sure"]
-    if n_spared and n_unsure and facts["n_needed"] is not None:
+    if n_removed and n_unsure and facts["n_needed"] is not None:
         say(
             f"note: by the estimate alone {facts['n_estimated']} blocks are within the "
             f"budget; about {facts['n_needed']:,} images would decide on one more than "
@@ -150,21 +155,28 @@ def finetuned(
     """The pruned network trained on; held-out accuracy before and after."""
     from se_probe.cli.sources import images_for
     from se_probe.evaluation import evaluate
-    from se_probe.pruning import finetune
+    from se_probe.running import pinned_numerics
+    from se_probe.training import (
+        check_is_split,
+        finetuning_recipe,
+        train_network,
+    )
 
     train, test = (
         images_for(pruned, **opened, split=split) for split in ("train", "test")
     )
-    before = evaluate(pruned, test, threads=run["threads"], n_timed=0).network.top1
+    check_is_split(train)
+    with pinned_numerics(run["threads"]):
+        before = evaluate(pruned, test, n_timed=0).network.top1
     with progress_bar("fine-tuning", quiet=quiet) as progress:
-        pruned, history = finetune(
+        pruned, history = train_network(
             pruned,
             train,
             test,
-            epochs,
+            finetuning_recipe(epochs, run["seed"]),
+            threads=run["threads"],
             progress=progress,
             on_epoch=None if quiet else say_epoch,
-            **run,
         )
     facts = {
         "epochs": epochs,

@@ -108,56 +108,31 @@ def _measure(
     quiet: bool,
 ) -> tuple["xr.Dataset", "xr.Dataset | None"]:
     """Costs of the blocks, one by one, and with a seed of more and more of them."""
-    from se_probe.blocks import find_se_blocks
-    from se_probe.evaluation import (
-        freezing_curve,
-        images_of_record,
-        keep_apart,
-        least_squares_constants,
-        measure_blocks,
-    )
+    from se_probe.interventions import calibrate, freezing_curve, measure_blocks
+    from se_probe.running import pinned_numerics
 
-    calibration, judging = keep_apart(gates, images)
-    blocks = find_se_blocks(network.model, judging.batch(0))
-    if not quiet:
-        say(
-            f"constants from {calibration.sizes['image']:,} recorded images, judged on "
-            f"{len(judging):,} others"
-        )
-    constants, recorded = None, images_of_record(calibration, images)
-    if recorded is not None:
+    with pinned_numerics(threads):
         with progress_bar("calibrating", quiet=quiet) as progress:
-            constants = least_squares_constants(
-                network, recorded, blocks, threads=threads, progress=progress
+            calibration = calibrate(network, images, gates, progress=progress)
+        if not quiet:
+            say(
+                f"constants from {calibration.n_images:,} recorded images, judged on "
+                f"{len(calibration.judging):,} others"
             )
-    elif not quiet:
-        say(
-            "note: the recorded images are not in --data, so gates freeze at their mean"
-        )
-    with progress_bar("measuring", quiet=quiet) as progress:
-        measured = measure_blocks(
-            network,
-            judging,
-            calibration,
-            blocks,
-            constants=constants,
-            threads=threads,
-            progress=progress,
-        )
-    if curve_seed is None:
-        return measured, None
-    by_name = {block.name: block for block in blocks}
-    with progress_bar("curve", quiet=quiet) as progress:
-        curve = freezing_curve(
-            network,
-            judging,
-            calibration,
-            [by_name[name] for name in ranking["block"].values],
-            constants=constants,
-            seed=curve_seed,
-            threads=threads,
-            progress=progress,
-        )
+        if calibration.method == "mean" and not quiet:
+            say(
+                "note: the recorded images are not in --data, so gates freeze at their "
+                "mean"
+            )
+        with progress_bar("measuring", quiet=quiet) as progress:
+            measured = measure_blocks(network, calibration, progress=progress)
+        if curve_seed is None:
+            return measured, None
+        order = [str(name) for name in ranking["block"].values]
+        with progress_bar("curve", quiet=quiet) as progress:
+            curve = freezing_curve(
+                network, calibration, order, seed=curve_seed, progress=progress
+            )
     return measured, curve
 
 

@@ -14,7 +14,9 @@ from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, UsageError
 from se_probe.evaluation.paired import bonett_price_interval, mcnemar_p
 from se_probe.images import ImageBatch, LabelledImages
-from se_probe.record.provenance import image_rows
+from se_probe.progress import Progress
+from se_probe.record import image_rows
+from se_probe.running import class_scores, describe_output
 
 __all__ = ["Answers", "Difference", "Forward", "ask", "readable_rows"]
 
@@ -131,7 +133,7 @@ def ask(
     network: Network,
     images: LabelledImages,
     forwards: Sequence[Forward],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Answers:
     """Answers of several networks to all images; every image is read once.
 
@@ -156,7 +158,7 @@ def ask(
     ImagesError
         If there are no images.
     UsageError
-        If the networks differ in their number of classes.
+        If an output does not hold scores of the network's classes.
     AmbiguousClassError
         If a class of the images means several classes of the network.
     """
@@ -173,12 +175,13 @@ def ask(
     problems: list[str | None] = []
     n_done, n_all = 0, len(forwards) * len(images)
     parameter = next(network.model.parameters())
+    n_classes = len(network.class_names)
     for batch in images.batches(range(images.n_batches)):
         start, rows = len(problems), readable_rows(batch, images)
         problems += batch.problems[: len(images) - start]
         pixels = batch.pixels.to(parameter.device, parameter.dtype)
         original: Tensor | None = None
-        for number, logits in enumerate(_logits(forwards, pixels)):
+        for number, logits in enumerate(_logits(forwards, pixels, n_classes)):
             original = logits if original is None else original
             _note(answers, number, start + rows, logits[rows], original[rows])
             n_done += len(problems) - start
@@ -193,13 +196,20 @@ def readable_rows(batch: ImageBatch, images: LabelledImages) -> npt.NDArray[np.i
     return np.array([i for i in range(n_rows) if batch.problems[i] is None], np.intp)
 
 
-def _logits(forwards: Sequence[Forward], pixels: Tensor) -> Iterator[Tensor]:
+def _logits(
+    forwards: Sequence[Forward], pixels: Tensor, n_classes: int
+) -> Iterator[Tensor]:
     """Logits in float64, one network after the other."""
     for forward in forwards:
         with torch.inference_mode():
             output = forward(pixels)
-        logits = output[0] if isinstance(output, tuple) else output
-        yield logits.double().cpu()
+        scores = class_scores(output, n_classes)
+        if scores is None:
+            raise UsageError(
+                f"expected scores of {n_classes} classes, as the network has class "
+                f"names, got {describe_output(output)}"
+            )
+        yield scores.double().cpu()
 
 
 def _note(
@@ -210,11 +220,6 @@ def _note(
     original: Tensor,
 ) -> None:
     """Write what one network answered to some images into its row."""
-    if logits.shape != original.shape:
-        raise UsageError(
-            f"expected two networks with the same classes, got {original.shape[1]} and "
-            f"{logits.shape[1]} of them"
-        )
     is_nan = logits.isnan().any(dim=1)
     best = logits.argmax(dim=1).masked_fill(is_nan, -1)
     answers.predicted[number, images] = best.numpy()

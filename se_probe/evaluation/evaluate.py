@@ -1,7 +1,5 @@
 """Accuracy, work and latency of one network, or of two on the same images."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,8 +14,8 @@ from se_probe.evaluation.answers import Answers, Difference, ask
 from se_probe.evaluation.latency import median_milliseconds
 from se_probe.images import LabelledImages
 from se_probe.models import count_macs, count_parameters
-from se_probe.record import pinned_numerics
-from se_probe.running import evaluating
+from se_probe.progress import Progress
+from se_probe.running import evaluating, pinned_numerics
 from se_probe.stats import wilson_interval
 
 __all__ = ["Accuracy", "Evaluation", "NetworkFigures", "evaluate"]
@@ -114,14 +112,13 @@ def evaluate(
     images: LabelledImages,
     *,
     against: Network | None = None,
-    threads: int | None = None,
     n_timed: int = 10,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Accuracy, agreement, size, work and latency of one network or of two.
 
-    Two networks see every batch one after the other, and are timed by turns. Numerics
-    are pinned as for a gate record. The networks are left as they were.
+    Two networks see every batch one after the other, and are timed alternately.
+    Numerics are pinned as for a gate record. The networks are left as they were.
 
     Parameters
     ----------
@@ -130,8 +127,6 @@ def evaluate(
     images : LabelledImages
     against : Network, optional
         The original: with the same classes and preprocessing, on the same device.
-    threads : int, optional
-        CPU threads. Default: as torch is set.
     n_timed : int, default 10
         Timed forward passes at each batch size; 0 leaves latency out.
     progress : callable, optional
@@ -153,9 +148,7 @@ def evaluate(
     networks = [network] if against is None else [against, network]
     _check_alike(*networks)
     models = [unwrap(each.model) for each in networks]
-    with pinned_numerics(threads) as n_threads, ExitStack() as modes:
-        for model in models:
-            modes.enter_context(evaluating(model))
+    with pinned_numerics() as n_threads, evaluating(*models):
         answers = ask(network, images, models, progress)
         times = _latencies(models, images, n_timed)
     figures = [

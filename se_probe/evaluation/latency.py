@@ -20,7 +20,7 @@ _WARM_UP = 2
 def median_milliseconds(
     forwards: Sequence[Forward], pixels: Tensor, n_runs: int = 10
 ) -> list[float]:
-    """Median time of a forward pass of each network, by turns.
+    """Median time of a forward pass of each network, alternately.
 
     The networks alternate, each pair of rounds in the opposite order, so that a machine
     that grows slower or faster meanwhile does not favour one of them.

@@ -1,18 +1,17 @@
-"""Which blocks can be spared within a budget of accuracy, decided by measurement.
+"""Which blocks can be removed within a budget of accuracy, decided by measurement.
 
 Three disjoint parts of the images have a task each. The first gives the constants that
 gates are frozen at: the least-squares ones, chosen front to back for each set of blocks
-that is judged. The second orders the blocks by the divergence that sparing each of them
-causes. The third judges the first block of that order, the first two, and so on, until
-the budget is exceeded. Since the order was fixed without it, the number that holds can
-be read off at the first failure, and the confidence of one comparison is the confidence
-of all (a fixed sequence of tests).
+that is judged. The second orders the blocks by the divergence that removing each of
+them causes. The third judges the first block of that order, the first two, and so on,
+until the budget is exceeded. Since the order was fixed without it, the number that
+holds can be read off at the first failure, and the confidence of one comparison is the
+confidence of all (a fixed sequence of tests).
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,34 +22,35 @@ from torch import Tensor
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
-from se_probe.evaluation import (
-    Change,
-    least_squares_constants,
-    measure_changes,
-    part_images,
-    sequential_constants,
-)
 from se_probe.images import LabelledImages
+from se_probe.interventions import (
+    Constants,
+    Intervention,
+    least_squares_constants,
+    measure_interventions,
+    sequential_constants,
+    split_images,
+)
 from se_probe.progress import Progress, shifted
 from se_probe.pruning.drop import How, drop_se_blocks
 
-__all__ = ["BudgetPlan", "SpareableBlock", "plan_budget", "spare_blocks"]
+__all__ = ["BudgetPlan", "RemovableBlock", "plan_budget", "remove_blocks"]
 
 # Of all images: to calibrate, to choose and to judge. Accuracy needs the most of them.
 SHARES = (0.2, 0.2, 0.6)
 
 
 @dataclass(frozen=True)
-class SpareableBlock:
-    """How a block is best spared, and what that alone costs.
+class RemovableBlock:
+    """How a block is best removed, and what that alone costs.
 
     Attributes
     ----------
     block : FoundBlock
-    how : {"identity", "constant"}
+    how : {"identity", "frozen"}
         The treatment of the lower divergence.
     held : Tensor, shape (channels,)
-        What its gates become if it alone is spared; ones for the identity.
+        What its gates become if it alone is removed; ones for the identity.
     kl : float
         Mean KL(original || without it) in nats per image, on the choosing part.
     """
@@ -63,28 +63,28 @@ class SpareableBlock:
 
 @dataclass(frozen=True)
 class BudgetPlan:
-    """How many blocks can be spared within a budget, and how sure that is.
+    """How many blocks can be removed within a budget, and how sure that is.
 
     Attributes
     ----------
     budget : float
         Share of the images by which top-1 accuracy may fall, 0 to 1.
-    order : tuple of SpareableBlock
-        The block that is spared first comes first.
-    constants : tuple of dict of str to Tensor
+    order : tuple of RemovableBlock
+        The block that is removed first comes first.
+    constants : tuple of Constants
         What the gates of the first 1, 2, ... blocks become, by block name.
     judged : xr.Dataset, dims (n_blocks,)
-        Sparing the first 1, 2, ... blocks of `order`, on the judging part; the
+        Removing the first 1, 2, ... blocks of `order`, on the judging part; the
         variables and attributes of
-        :func:`~se_probe.evaluation.measure_changes`. It ends at the first whose
+        :func:`~se_probe.evaluation.measure_interventions`. It ends at the first whose
         estimated loss exceeds the budget.
     n_calibrating, n_choosing, n_judging : int
         Images of each part.
     """
 
     budget: float
-    order: tuple[SpareableBlock, ...]
-    constants: tuple[Mapping[str, Tensor], ...]
+    order: tuple[RemovableBlock, ...]
+    constants: tuple[Constants, ...]
     judged: xr.Dataset
     n_calibrating: int
     n_choosing: int
@@ -128,10 +128,9 @@ def plan_budget(
     budget: float,
     *,
     seed: int = 0,
-    threads: int | None = None,
     progress: Progress | None = None,
 ) -> BudgetPlan:
-    """Choose blocks to spare, and how, within a budget of top-1 accuracy.
+    """Choose blocks to remove, and how, within a budget of top-1 accuracy.
 
     Parameters
     ----------
@@ -143,9 +142,7 @@ def plan_budget(
     budget : float
         Share of the images by which top-1 accuracy may fall, above 0 and below 1.
     seed : int, default 0
-        Of the parting of the images.
-    threads : int, optional
-        CPU threads. Default: as torch is set.
+        Seed of the split of the images.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will at
         most.
@@ -170,33 +167,32 @@ def plan_budget(
     """
     if not 0 < budget < 1:
         raise UsageError(
-            f"a budget is a loss of top-1 accuracy above 0 and below 100 points, got "
-            f"{100 * budget:g}"
+            "a budget is a loss of top-1 accuracy above 0 and below 100 percentage "
+            f"points, got {100 * budget:g}"
         )
-    calibrating, choosing, judging = part_images(images, SHARES, seed)
+    calibrating, choosing, judging = split_images(images, SHARES, seed)
     blocks = find_se_blocks(network.model, images.batch(0))
     n = len(blocks)
     lengths = [len(calibrating), (1 + 2 * n) * len(choosing)]
-    for n_spared in range(1, n + 1):
-        lengths += [n_spared * len(calibrating), 2 * len(judging)]
+    for n_removed in range(1, n + 1):
+        lengths += [n_removed * len(calibrating), 2 * len(judging)]
     step = _Steps(progress, lengths)
-    run: Any = {"threads": threads}
-    held = least_squares_constants(network, calibrating, blocks, progress=step(), **run)
-    alone: list[Change] = [([b], way) for way in (held, None) for b in blocks]
-    kl = measure_changes(network, choosing, alone, progress=step(), **run)["kl"].values
-    order = _ordered(blocks, held, kl.reshape(2, n))
+    held = least_squares_constants(network, calibrating, blocks, progress=step())
+    alone = [Intervention([block], way) for way in (held, None) for block in blocks]
+    measured = measure_interventions(network, choosing, alone, progress=step())
+    order = _ordered(blocks, held, measured["kl"].values.reshape(2, n))
     ones = {each.block.name: each.held for each in order if each.how == "identity"}
     constants, judged = [], []
-    for n_spared in range(1, n + 1):
-        spared = _in_network_order(blocks, order[:n_spared])
+    for n_removed in range(1, n + 1):
+        removed = _in_network_order(blocks, order[:n_removed])
         constants.append(
             sequential_constants(
-                network, calibrating, spared, fixed=ones, progress=step(), **run
+                network, calibrating, removed, fixed=ones, progress=step()
             )
         )
-        change: Change = (spared, constants[-1])
+        together = [Intervention(removed, constants[-1])]
         judged.append(
-            measure_changes(network, judging, [change], progress=step(), **run)
+            measure_interventions(network, judging, together, progress=step())
         )
         _check_known(judged[-1])
         if judged[-1]["top1_change"].item() < -budget:
@@ -206,8 +202,8 @@ def plan_budget(
         budget,
         tuple(order),
         tuple(constants),
-        xr.concat(judged, "change", combine_attrs="override")
-        .rename(change="n_blocks")
+        xr.concat(judged, "intervention", combine_attrs="override")
+        .rename(intervention="n_blocks")
         .assign_coords(numbers),
         len(calibrating),
         len(choosing),
@@ -215,10 +211,10 @@ def plan_budget(
     )
 
 
-def spare_blocks(
+def remove_blocks(
     network: Network, plan: BudgetPlan, *, accept_uncertain: bool = False
 ) -> Network:
-    """Copy of a network without the blocks that a plan found to be spareable.
+    """Copy of a network without the blocks that a plan found to be removable.
 
     Parameters
     ----------
@@ -241,21 +237,21 @@ def spare_blocks(
     n = plan.n_estimated if accept_uncertain else plan.n_sure
     if not n:
         raise SEProbeError(_refusal(plan))
-    spared = plan.order[:n]
+    chosen = plan.order[:n]
     constants = {
         each.block.path: plan.constants[n - 1][each.block.name].numpy()
-        for each in spared
+        for each in chosen
     }
-    treatments: list[tuple[How, Mapping[str, Any]]] = [
-        ("constant", {"constants": constants}),
-        ("identity", {}),
-    ]
     notes: list[str] = []
-    for how, given in treatments:
+    ways: list[tuple[How, Mapping[str, npt.ArrayLike] | None]] = [
+        ("frozen", constants),
+        ("identity", None),
+    ]
+    for how, given in ways:
         # By path: names shift where the first call has taken blocks away.
-        paths = [each.block.path for each in spared if each.how == how]
+        paths = [each.block.path for each in chosen if each.how == how]
         if paths:
-            network = drop_se_blocks(network, paths, how, **given)
+            network = drop_se_blocks(network, paths, how, constants=given)
             notes += network.notes
     return replace(network, notes=tuple(notes))
 
@@ -264,24 +260,24 @@ def _ordered(
     blocks: Sequence[FoundBlock],
     constants: Mapping[str, Tensor],
     kl: npt.NDArray[np.float64],
-) -> list[SpareableBlock]:
-    """Blocks by what sparing each costs in the better treatment, cheapest first."""
-    ways: tuple[How, How] = ("constant", "identity")
+) -> list[RemovableBlock]:
+    """Blocks by what removing each costs in the better treatment, cheapest first."""
+    ways: tuple[How, How] = ("frozen", "identity")
     known = np.nan_to_num(kl, nan=np.inf)
     best, costs = known.argmin(axis=0), known.min(axis=0)
     each = [
-        SpareableBlock(block, ways[way], _held(constants[block.name], ways[way]), cost)
+        RemovableBlock(block, ways[way], _held(constants[block.name], ways[way]), cost)
         for block, way, cost in zip(blocks, best, costs.tolist(), strict=True)
     ]
-    return sorted(each, key=lambda spareable: spareable.kl)
+    return sorted(each, key=lambda removable: removable.kl)
 
 
 def _held(constants: Tensor, how: How) -> Tensor:
-    return constants if how == "constant" else torch.ones_like(constants)
+    return constants if how == "frozen" else torch.ones_like(constants)
 
 
 def _in_network_order(
-    blocks: Sequence[FoundBlock], chosen: Sequence[SpareableBlock]
+    blocks: Sequence[FoundBlock], chosen: Sequence[RemovableBlock]
 ) -> list[FoundBlock]:
     names = {each.block.name for each in chosen}
     return [block for block in blocks if block.name in names]
@@ -307,12 +303,13 @@ def _refusal(plan: BudgetPlan) -> str:
         for name in ("top1_change", "top1_change_high", "top1_change_low")
     )
     found = (
-        f"sparing {first.name} alone, the cheapest, costs {loss:.1f} points of top-1 "
-        f"(95 % interval {low:.1f} to {high:.1f}) on {plan.judged.attrs['n_known']:,} "
-        f"images, and the budget is {100 * plan.budget:g}"
+        f"removing {first.name} alone, the cheapest, costs {loss:.1f} percentage "
+        f"points of top-1 (95 % interval {low:.1f} to {high:.1f}) on "
+        f"{plan.judged.attrs['n_known']:,} images, and the budget is "
+        f"{100 * plan.budget:g}"
     )
     if plan.n_needed is None:
-        return f"no block can be spared: {found}"
+        return f"no block can be removed: {found}"
     return (
         f"the images are too few to decide: {found}; about {plan.n_needed:,} images in "
         "all would be needed. Give more, or --accept-uncertain to go by the estimate"

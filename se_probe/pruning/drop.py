@@ -1,4 +1,4 @@
-"""Take SE blocks out of a network."""
+"""Remove SE blocks from a network."""
 
 import copy
 import warnings
@@ -10,11 +10,11 @@ import numpy.typing as npt
 import xarray as xr
 from torch import Tensor, nn
 
-from se_probe.blocks import FoundBlock, find_se_blocks, frozen_gates, unwrap
+from se_probe.blocks import FoundBlock, find_se_blocks, held_gates, unwrap
 from se_probe.checkpoints import ChannelScale, Network, weights_sha256
 from se_probe.errors import BlockError, UsageError
 from se_probe.gates import match_blocks, recorded
-from se_probe.pruning.calibration import check_origin, constants_of
+from se_probe.interventions import check_origin, given_constants
 from se_probe.pruning.flow import Fold, Kept, find_folds
 from se_probe.pruning.folding import fold_into
 from se_probe.pruning.own_modules import scale_shapes
@@ -27,7 +27,7 @@ from se_probe.pruning.sameness import (
 
 __all__ = ["How", "drop_se_blocks"]
 
-How = Literal["identity", "constant"]
+How = Literal["identity", "frozen"]
 
 
 def drop_se_blocks(
@@ -41,7 +41,7 @@ def drop_se_blocks(
     """Copy of a network without some of its SE blocks.
 
     With ``how="identity"`` a block goes, as if its gates were 1. With
-    ``how="constant"`` its gates are frozen and multiplied into the weights of the layer
+    ``how="frozen"`` its gates are frozen and multiplied into the weights of the layer
     before or behind it, where that is exact (see
     :func:`~se_probe.pruning.flow.find_folds`); then nothing is left of the block.
     Elsewhere they stay as a scale of one number per channel. The result is compared on
@@ -53,7 +53,7 @@ def drop_se_blocks(
         Left as it is.
     blocks : sequence of str
         Names, module paths, or globs of either: `SE_5_*`, `layer4.*.se`.
-    how : {"identity", "constant"}
+    how : {"identity", "frozen"}
     gates : xr.DataArray, dims (image, channel), optional
         Gate record of this network. Gates are frozen at their mean over all recorded
         images.
@@ -93,7 +93,7 @@ def drop_se_blocks(
     >>> import torch
     >>> from se_probe.checkpoints import build_network
     >>> network, gates = build_network("se_lenet"), {"SE_2_1": torch.rand(16)}
-    >>> frozen = drop_se_blocks(network, ["SE_2_1"], "constant", constants=gates)
+    >>> frozen = drop_se_blocks(network, ["SE_2_1"], "frozen", constants=gates)
     >>> frozen.provenance.removed_blocks[0]["folded_into"]
     'fc1'
     """
@@ -108,8 +108,8 @@ def drop_se_blocks(
     names = match_blocks(blocks, [block.facts() for block in found])
     chosen = [block for block in found if block.name in names]
     values = None
-    if how == "constant":
-        values = constants_of(chosen, found, gates, constants)
+    if how == "frozen":
+        values = given_constants(chosen, found, gates, constants)
 
     shapes = scale_shapes(model, chosen, images)
     pruned = copy.deepcopy(model)
@@ -142,7 +142,7 @@ def _check_request(
         raise UsageError(
             "which blocks? Name some: SE_5_1, a module path, or a pattern as SE_5_*"
         )
-    if how == "constant" and (gates is None) == (constants is None):
+    if how == "frozen" and (gates is None) == (constants is None):
         raise UsageError(
             "gates are frozen either at their mean in a gate record (--gates RUN.zarr, "
             "from `se-probe record`) or at constants that are given, or measured on "
@@ -151,7 +151,7 @@ def _check_request(
         )
     if how == "identity" and constants is not None:
         raise UsageError(
-            'constants are for how="constant"; how="identity" leaves blocks out'
+            'constants are for how="frozen"; how="identity" removes blocks'
         )
 
 
@@ -182,7 +182,7 @@ def _check_same(
     images: Tensor,
 ) -> None:
     """Compare with the original, whose gates are held at the constants (or at 1)."""
-    with frozen_gates(model, blocks, values):
+    with held_gates(model, blocks, values):
         expected = logits_of(model, images)
     difference = largest_difference(logits_of(pruned, images), expected)
     if difference > TOLERANCE:

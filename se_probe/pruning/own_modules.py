@@ -1,4 +1,4 @@
-"""Blocks that are modules of their own, and can be taken out of a network."""
+"""Blocks that are modules of their own, and can be removed from a network."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -109,7 +109,7 @@ def _inlined(model: nn.Module, block: FoundBlock) -> str:
     module = model.get_submodule(block.path)
     where = f"{block.path!r} ({type(module).__name__})" if block.path else "the network"
     return (
-        f"{block.name} cannot be taken out: it is computed inside {where}, which does "
+        f"{block.name} cannot be removed: it is computed inside {where}, which does "
         "more than scale its one input. Its gates can be recorded and held at "
         "constants. To prune it, make it a module of its own in the network's code "
         "(se_probe.models.SEBlock is one) and load the same weights"

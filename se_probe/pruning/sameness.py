@@ -1,12 +1,11 @@
 """Whether two networks compute the same, seen on images of noise."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from se_probe.checkpoints import Network
-from se_probe.running import evaluating
+from se_probe.errors import UsageError
+from se_probe.running import class_scores, describe_output, evaluating
 
 __all__ = ["TOLERANCE", "largest_difference", "logits_of", "noise_images"]
 
@@ -29,12 +28,26 @@ def noise_images(network: Network) -> Tensor:
 
 
 def logits_of(model: nn.Module, images: Tensor) -> Tensor:
-    """Logits of a batch in evaluation mode, shape (batch, classes)."""
+    """Logits of a batch in evaluation mode.
+
+    Returns
+    -------
+    Tensor, shape (batch, classes)
+
+    Raises
+    ------
+    UsageError
+        If the output holds no class scores.
+    """
     with evaluating(model), torch.no_grad():
-        output: Any = model(images)
-    # Some networks return a tuple of which the logits are the first.
-    logits: Tensor = output[0] if isinstance(output, tuple) else output
-    return logits
+        output = model(images)
+    scores = output if isinstance(output, Tensor) else class_scores(output)
+    if scores is None:
+        raise UsageError(
+            "pruned and original networks are compared by their class scores, and "
+            f"{type(model).__name__} gave {describe_output(output)}"
+        )
+    return scores
 
 
 def largest_difference(logits: Tensor, expected: Tensor) -> float:

@@ -1,8 +1,6 @@
 """Sparing blocks within a budget: what is chosen, and what the images can decide."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,20 +10,15 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import Dataset
 
-from se_probe.blocks import find_se_blocks, frozen_gates
-from se_probe.checkpoints import Network, load_network
+from se_probe.blocks import find_se_blocks, held_gates
+from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
-from se_probe.evaluation import (
-    bonett_price_interval,
-    least_squares_constants,
-    part_images,
-)
+from se_probe.evaluation import bonett_price_interval
 from se_probe.images import Preprocessing, open_images
 from se_probe.models import SEBlock
-from se_probe.pruning import BudgetPlan, SpareableBlock, plan_budget, spare_blocks
+from se_probe.pruning import BudgetPlan, RemovableBlock, plan_budget, remove_blocks
 from se_probe.pruning.budget import SHARES
 
-DIGITS = Path(__file__).parents[2] / "checkpoints" / "se_lenet_digits.pt"
 CLASSES = ["n01443537", "n02110958", "n02690373", "n09246464"]
 PREPROCESSING = Preprocessing(
     (3, 16, 16), "bilinear", 1.0, mean=(0.5,) * 3, std=(0.5,) * 3
@@ -104,42 +97,13 @@ def images(network):
 
 @pytest.fixture(scope="module")
 def plan(network, images) -> BudgetPlan:
-    return plan_budget(network, images, 0.2, threads=1)
-
-
-# --- parts ---------------------------------------------------------------------------
-
-
-def test_parts_are_disjoint_and_hold_every_image(images):
-    parts = part_images(images, SHARES)
-
-    assert [len(part) for part in parts] == [20, 20, 60]
-    ids = [name for part in parts for name in part.image_ids]
-    assert sorted(ids) == sorted(images.image_ids)
-    # Drawn, not cut: the images of one class may lie together.
-    assert parts[0].image_ids != images.image_ids[:20]
-    labels = dict(zip(images.image_ids, images.class_names, strict=True))
-    for part in parts:
-        assert list(part.class_names) == [labels[name] for name in part.image_ids]
-
-
-def test_other_seeds_draw_other_parts(images):
-    first, again, other = (part_images(images, SHARES, seed)[0] for seed in (0, 0, 1))
-
-    assert first.image_ids == again.image_ids != other.image_ids
-
-
-def test_too_few_images_to_part(images):
-    few = replace(images, pictures=images.pictures.chosen([0, 1]))
-
-    with pytest.raises(ImagesError, match="2 images cannot be parted into 3 parts"):
-        part_images(few, SHARES)
+    return plan_budget(network, images, 0.2)
 
 
 # --- the plan ------------------------------------------------------------------------
 
 
-def test_the_block_that_needs_its_input_is_spared_last(plan):
+def test_the_block_that_needs_its_input_is_removed_last(plan):
     assert plan.order[-1].block.path == "layer1.1"
     costs = [each.kl for each in plan.order]
     assert costs == sorted(costs)
@@ -149,7 +113,7 @@ def test_the_block_that_needs_its_input_is_spared_last(plan):
 def test_gates_near_a_constant_are_frozen_and_not_taken_for_one(plan, network, images):
     by_path = {each.block.path: each for each in plan.order}
 
-    assert by_path["layer2.1"].how == "constant"
+    assert by_path["layer2.1"].how == "frozen"
     assert by_path["layer2.1"].held.numpy() == pytest.approx(0.3, abs=0.03)
 
 
@@ -160,8 +124,8 @@ def test_a_plan_says_how_many_images_each_part_has(plan):
 
 
 def test_judging_ends_where_the_budget_is_exceeded(network, images, plan):
-    wide = plan_budget(network, images, 0.999, threads=1)
-    narrow = plan_budget(network, images, 0.001, threads=1)
+    wide = plan_budget(network, images, 0.999)
+    narrow = plan_budget(network, images, 0.001)
 
     assert wide.judged.sizes["n_blocks"] == 3
     loss = -narrow.judged["top1_change"].values
@@ -170,14 +134,14 @@ def test_judging_ends_where_the_budget_is_exceeded(network, images, plan):
     np.testing.assert_array_equal(loss, -wide.judged["top1_change"].values[: len(loss)])
 
 
-def test_the_spared_network_computes_what_was_judged(plan, network, images):
-    spared = spare_blocks(network, plan)
+def test_the_pruned_network_computes_what_was_judged(plan, network, images):
+    spared = remove_blocks(network, plan)
 
     n = plan.n_sure
     assert 1 <= n < 3
     blocks = [each.block for each in plan.order[:n]]
     pixels = images.batch(0)
-    with torch.no_grad(), frozen_gates(network.model, blocks, plan.constants[n - 1]):
+    with torch.no_grad(), held_gates(network.model, blocks, plan.constants[n - 1]):
         expected = network.model(pixels)
     with torch.no_grad():
         torch.testing.assert_close(spared.model(pixels), expected, rtol=1e-4, atol=1e-4)
@@ -186,7 +150,7 @@ def test_the_spared_network_computes_what_was_judged(plan, network, images):
 
 
 def test_both_treatments_in_one_network(plan, network, images):
-    ways = {plan.order[0].block.name: "constant", plan.order[1].block.name: "identity"}
+    ways = {plan.order[0].block.name: "frozen", plan.order[1].block.name: "identity"}
     mixed = replace(
         plan,
         order=tuple(
@@ -195,7 +159,7 @@ def test_both_treatments_in_one_network(plan, network, images):
         ),
     )
 
-    spared = spare_blocks(network, mixed, accept_uncertain=True)
+    spared = remove_blocks(network, mixed, accept_uncertain=True)
 
     removed = {e["name"]: e["how"] for e in spared.provenance.removed_blocks}
     assert removed == {name: ways[name] for name in removed}
@@ -205,7 +169,7 @@ def test_both_treatments_in_one_network(plan, network, images):
 def test_progress_reaches_its_end_and_never_goes_back(network, images):
     seen = []
 
-    plan_budget(network, images, 0.5, threads=1, progress=lambda *n: seen.append(n))
+    plan_budget(network, images, 0.5, progress=lambda *n: seen.append(n))
 
     done, totals = zip(*seen, strict=True)
     assert len(set(totals)) == 1
@@ -215,7 +179,7 @@ def test_progress_reaches_its_end_and_never_goes_back(network, images):
 
 @pytest.mark.parametrize("budget", [0, 1, -0.1, float("nan")])
 def test_a_budget_that_cannot_be_meant(network, images, budget):
-    with pytest.raises(UsageError, match="above 0 and below 100 points"):
+    with pytest.raises(UsageError, match="above 0 and below 100 percentage points"):
         plan_budget(network, images, budget)
 
 
@@ -244,7 +208,7 @@ def judged(*n_lost: int, n: int = 600, budget: float = 0.01) -> BudgetPlan:
         attrs={"n_known": n},
     )
     block = find_se_blocks(three_blocks(), torch.rand(2, 3, 16, 16))[0]
-    order = [SpareableBlock(block, "constant", torch.ones(8), 0.0)] * len(n_lost)
+    order = [RemovableBlock(block, "frozen", torch.ones(8), 0.0)] * len(n_lost)
     constants = [{block.name: torch.ones(8)}] * len(n_lost)
     return BudgetPlan(budget, tuple(order), tuple(constants), data, 200, 200, n)
 
@@ -271,116 +235,17 @@ def test_no_number_of_images_helps_a_block_that_costs_too_much(network):
     plan = judged(30)
 
     assert plan.n_needed is None
-    with pytest.raises(SEProbeError, match=r"no block can be spared: .* 5\.0 points"):
-        spare_blocks(network, plan, accept_uncertain=True)
+    with pytest.raises(
+        SEProbeError, match=r"no block can be removed: .* 5\.0 percentage"
+    ):
+        remove_blocks(network, plan, accept_uncertain=True)
 
 
 def test_too_few_images_to_decide(network):
     plan = judged(3)
 
     with pytest.raises(SEProbeError, match="too few to decide") as error:
-        spare_blocks(network, plan)
+        remove_blocks(network, plan)
 
     assert f"about {plan.n_needed:,} images in all" in str(error.value)
     assert "--accept-uncertain" in str(error.value)
-
-
-# --- the command ---------------------------------------------------------------------
-
-
-def test_prune_within_a_budget_and_finetune(command, tmp_path):
-    out = tmp_path / "spared.pt"
-
-    status, stdout, err = command(
-        *("prune", "--ckpt", DIGITS, "--budget", 5, "--finetune", 1),
-        *("--out", out, "--json", "--threads", 1),
-    )
-
-    facts = json.loads(stdout)
-    assert status == 0, err
-    assert facts["budget"]["images"] == {
-        "calibrating": 100,
-        "choosing": 100,
-        "judging": 300,
-    }
-    assert facts["budget"]["n_spared"] == 1
-    assert facts["finetuned"]["n_test"] == 500
-    assert facts["finetuned"]["top1_after"] > 0.95
-    network = load_network(out)
-    assert network.provenance.removed_blocks[0]["name"] == "SE_2_1"
-    assert network.provenance.metrics["accuracy"] == pytest.approx(
-        facts["finetuned"]["top1_after"]
-    )
-
-
-def test_prune_prints_what_each_step_costs(command, tmp_path):
-    status, stdout, err = command(
-        *("prune", "--ckpt", DIGITS, "--budget", 5, "--dry-run", "--threads", 1)
-    )
-
-    assert status == 0, err
-    assert "judged on 300 images" in stdout
-    assert "1 of 1 blocks go" in stdout
-    assert "within the budget of 5" in stdout
-
-
-def test_a_budget_too_narrow_for_the_images(command, tmp_path):
-    out = tmp_path / "spared.pt"
-
-    status, stdout, err = command(
-        *("prune", "--ckpt", DIGITS, "--budget", 0.5, "--out", out, "--threads", 1)
-    )
-
-    assert status == 1
-    assert "too few to decide" in err
-    assert "undecided" in stdout
-    assert not out.exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ((), "Give --blocks NAMES, or --budget POINTS"),
-        (("--budget", 1, "--blocks", "SE_2_1"), "one of them"),
-        (("--budget", 1, "--how", "constant"), "without --how and --gates"),
-        (("--blocks", "SE_2_1", "--accept-uncertain"), "is about a --budget"),
-        (("--budget", 0), "got 0"),
-    ],
-)
-def test_requests_that_cannot_be_meant(command, arguments, sentence):
-    status, _, err = command("prune", "--ckpt", DIGITS, "--dry-run", *arguments)
-
-    assert status == 2
-    assert sentence in err
-
-
-def test_finetuning_needs_training_images(command, photos, tmp_path):
-    status, _, err = command(
-        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--data", photos),
-        *("--finetune", 1, "--out", tmp_path / "spared.pt"),
-    )
-
-    assert status == 1
-    assert "move them into train/CLASS and test/CLASS" in err
-    assert not (tmp_path / "spared.pt").exists()
-
-
-def test_constants_from_images_where_there_is_no_record(command, tmp_path):
-    out = tmp_path / "spared.pt"
-
-    status, _, err = command(
-        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--how", "constant"),
-        *("--data", "digits", "--out", out, "--threads", 1),
-    )
-
-    assert status == 0, err
-    assert "constants from 500 images; judge the result on others" in err
-    original, spared = load_network(DIGITS), load_network(out)
-    images = open_images("digits", original.preprocessing, batch_size=50)
-    blocks = find_se_blocks(original.model, images.batch(0))
-    held = least_squares_constants(original, images, blocks, threads=1)
-    pixels = images.batch(0)
-    with torch.no_grad(), frozen_gates(original.model, blocks, held):
-        expected = original.model(pixels)
-    with torch.no_grad():
-        torch.testing.assert_close(spared.model(pixels), expected, rtol=1e-4, atol=1e-4)

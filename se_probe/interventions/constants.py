@@ -6,27 +6,64 @@ look at each block by itself; choosing block by block, front to back, takes into
 that a block sees other maps once the blocks before it are frozen.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 import xarray as xr
 from torch import Tensor
 
-from se_probe.blocks import FoundBlock, frozen_gates, unwrap, watch_gates
+from se_probe.blocks import FoundBlock, held_gates, unwrap, watch_gates
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError
-from se_probe.evaluation.answers import readable_rows
+from se_probe.evaluation import readable_rows
 from se_probe.gates import block_channels, block_names, recorded, row_batches
 from se_probe.images import LabelledImages
 from se_probe.progress import Progress, shifted
-from se_probe.record import pinned_numerics
-from se_probe.running import evaluating
+from se_probe.running import evaluating, pinned_numerics
 
-__all__ = ["least_squares_constants", "mean_constants", "sequential_constants"]
+__all__ = [
+    "Constants",
+    "least_squares_constants",
+    "mean_constants",
+    "sequential_constants",
+]
 
 
-def mean_constants(record: xr.DataArray) -> dict[str, Tensor]:
+@dataclass(frozen=True, eq=False)
+class Constants(Mapping[str, Tensor]):
+    """What the gates of some blocks are held at, and what that was measured on.
+
+    A mapping of block name to Tensor of shape (channels,), in network order.
+
+    Attributes
+    ----------
+    by_block : mapping of str to Tensor, each of shape (channels,)
+    method : str
+        How they were chosen: "mean", "least squares", "least squares, front to back",
+        "mean, front to back".
+    n_images : int
+        Images that they were measured on.
+    skipped : tuple of str
+        Why each image that could not be read was left out, naming it.
+    """
+
+    by_block: Mapping[str, Tensor]
+    method: str
+    n_images: int
+    skipped: tuple[str, ...] = ()
+
+    def __getitem__(self, block: str) -> Tensor:
+        return self.by_block[block]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_block)
+
+    def __len__(self) -> int:
+        return len(self.by_block)
+
+
+def mean_constants(record: xr.DataArray) -> Constants:
     """Mean gate of each channel over the recorded images.
 
     Parameters
@@ -35,8 +72,8 @@ def mean_constants(record: xr.DataArray) -> dict[str, Tensor]:
 
     Returns
     -------
-    dict of str to Tensor, each of shape (channels,), float64
-        By block name, in network order.
+    Constants
+        float64, of every block of the record.
 
     Raises
     ------
@@ -60,10 +97,11 @@ def mean_constants(record: xr.DataArray) -> dict[str, Tensor]:
         for rows in row_batches(record)
     )
     mean = torch.as_tensor(total) / n_images
-    return {
+    by_block = {
         block: mean[block_channels(record, block)].clone()
         for block in block_names(record)
     }
+    return Constants(by_block, "mean", n_images)
 
 
 def least_squares_constants(
@@ -71,9 +109,8 @@ def least_squares_constants(
     images: LabelledImages,
     blocks: Sequence[FoundBlock],
     *,
-    threads: int | None = None,
     progress: Progress | None = None,
-) -> dict[str, Tensor]:
+) -> Constants:
     """Constants that leave the least squared error in the scaled feature maps.
 
     For each channel E[g |x|^2] / E[|x|^2] over the images, where x is the map that the
@@ -86,23 +123,23 @@ def least_squares_constants(
     images : LabelledImages
         To calibrate on; those that cannot be read are left out.
     blocks : sequence of FoundBlock
-    threads : int, optional
-        CPU threads. Default: as torch is set.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
 
     Returns
     -------
-    dict of str to Tensor, each of shape (channels,), float64
+    Constants
+        float64.
 
     Raises
     ------
     ImagesError
         If not one image could be read.
     """
-    with pinned_numerics(threads), evaluating(unwrap(network.model)):
-        sums = _sum_gates(network, images, blocks, progress)
-    return {block.name: sums[block.name].least_squares() for block in blocks}
+    with pinned_numerics(), evaluating(unwrap(network.model)):
+        sums, skipped = _sum_gates(network, images, blocks, progress)
+    by_block = {block.name: sums[block.name].least_squares() for block in blocks}
+    return Constants(by_block, "least squares", _n_images(sums), skipped)
 
 
 def sequential_constants(
@@ -112,9 +149,8 @@ def sequential_constants(
     *,
     least_squares: bool = True,
     fixed: Mapping[str, Tensor] | None = None,
-    threads: int | None = None,
     progress: Progress | None = None,
-) -> dict[str, Tensor]:
+) -> Constants:
     """Constants chosen front to back, each with the blocks before it frozen already.
 
     Of the ways tried, least squares chosen in this manner cost the least where several
@@ -132,14 +168,13 @@ def sequential_constants(
         Take :func:`least_squares_constants` of each block, else its mean gates.
     fixed : mapping of str to Tensor, each of shape (channels,), optional
         Constants of some of the blocks that are settled already.
-    threads : int, optional
-        CPU threads. Default: as torch is set.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
 
     Returns
     -------
-    dict of str to Tensor, each of shape (channels,), float64
+    Constants
+        float64.
 
     Raises
     ------
@@ -149,16 +184,18 @@ def sequential_constants(
     constants = dict(fixed or {})
     model, n = unwrap(network.model), len(images)
     sought = [number for number, b in enumerate(blocks) if b.name not in constants]
-    with pinned_numerics(threads), evaluating(model):
+    n_images, skipped = 0, tuple[str, ...]()
+    with pinned_numerics(), evaluating(model):
         for n_done, number in enumerate(sought):
             block = blocks[number]
             step = shifted(progress, n_done * n, len(sought) * n)
-            with frozen_gates(model, blocks[:number], constants):
-                sums = _sum_gates(network, images, [block], step)[block.name]
-            constants[block.name] = (
-                sums.least_squares() if least_squares else sums.mean()
-            )
-    return {block.name: constants[block.name] for block in blocks}
+            with held_gates(model, blocks[:number], constants):
+                sums, skipped = _sum_gates(network, images, [block], step)
+            n_images = _n_images(sums)
+            constants[block.name] = sums[block.name].chosen(least_squares)
+    by_block = {block.name: constants[block.name] for block in blocks}
+    kind = "least squares" if least_squares else "mean"
+    return Constants(by_block, f"{kind}, front to back", n_images, skipped)
 
 
 @dataclass
@@ -189,16 +226,24 @@ class _Sums:
     def least_squares(self) -> Tensor:
         return torch.where(self.e > 0, self.eg / self.e, self.mean())
 
+    def chosen(self, least_squares: bool) -> Tensor:
+        return self.least_squares() if least_squares else self.mean()
+
+
+def _n_images(sums: Mapping[str, _Sums]) -> int:
+    return min((each.n_images for each in sums.values()), default=0)
+
 
 def _sum_gates(
     network: Network,
     images: LabelledImages,
     blocks: Sequence[FoundBlock],
     progress: Progress | None,
-) -> dict[str, _Sums]:
+) -> tuple[dict[str, _Sums], tuple[str, ...]]:
+    """Sums of each block, and why images were skipped."""
     sums = {block.name: _Sums.zeros(block.channels) for block in blocks}
     parameter = next(network.model.parameters())
-    rows = torch.arange(0)
+    rows, problems = torch.arange(0), list[str]()
 
     def seen(block: FoundBlock, feature_map: Tensor, gates: Tensor) -> None:
         energy = feature_map[rows].double().square().sum(dim=(2, 3))
@@ -208,6 +253,7 @@ def _sum_gates(
     with torch.inference_mode(), watch_gates(model, blocks, seen):
         for batch in images.batches(range(images.n_batches)):
             rows = torch.from_numpy(readable_rows(batch, images))
+            problems += [problem for problem in batch.problems if problem is not None]
             model(batch.pixels.to(parameter.device, parameter.dtype))
             if progress is not None:
                 n_done = (batch.number + 1) * images.batch_size
@@ -217,4 +263,4 @@ def _sum_gates(
             f"none of the {len(images)} images to calibrate on gave gates; give images "
             "that can be read"
         )
-    return sums
+    return sums, tuple(problems)

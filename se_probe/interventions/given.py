@@ -1,9 +1,6 @@
-"""The constants that gates are frozen at, and the record they come from."""
+"""Constants that were handed over: checked, and named as the network's blocks are."""
 
-import json
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,55 +9,14 @@ import xarray as xr
 from torch import Tensor
 
 from se_probe.blocks import FoundBlock
-from se_probe.checkpoints import Network
 from se_probe.errors import BlockError, GateRecordError
-from se_probe.evaluation import check_weights, mean_constants
-from se_probe.gates import block_facts, check_gates, match_blocks
+from se_probe.gates import block_facts, match_blocks
+from se_probe.interventions.constants import mean_constants
 
-__all__ = ["check_origin", "constants_of"]
-
-
-def check_origin(gates: xr.DataArray, network: Network) -> None:
-    """Check that a gate record was made with this very network.
-
-    Raises
-    ------
-    GateRecordError
-        If it is of other weights, or does not say of which.
-
-    Warns
-    -----
-    UserWarning
-        If it was made with images of another size or preprocessing, on which gates have
-        other means.
-    """
-    check_gates(gates)
-    if not gates.attrs.get("sha256"):
-        raise GateRecordError(
-            "the gate record does not say of which checkpoint it is. Record it with "
-            "`se-probe record`, or give the constants themselves"
-        )
-    check_weights(network, gates)
-    _warn_of_other_images(gates.attrs.get("preprocessing"), network)
+__all__ = ["given_constants"]
 
 
-def _warn_of_other_images(theirs: Any, network: Network) -> None:
-    own = json.loads(json.dumps(network.preprocessing.as_dict()))
-    if theirs is None or theirs == own:
-        return
-    differing = [
-        f"{key} {theirs.get(key)} (the network's own: {value})"
-        for key, value in own.items()
-        if theirs.get(key) != value
-    ]
-    warnings.warn(
-        f"the gates were recorded with {', '.join(differing)}: on the network's own "
-        "preprocessing they have other means",
-        stacklevel=3,
-    )
-
-
-def constants_of(
+def given_constants(
     chosen: Sequence[FoundBlock],
     found: Sequence[FoundBlock],
     gates: xr.DataArray | None,

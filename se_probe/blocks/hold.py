@@ -1,4 +1,4 @@
-"""Hold the gates of found blocks at constants."""
+"""Hold the gates of found blocks at other values than they would have."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,18 +12,18 @@ from se_probe.blocks.multiply import watch_gates
 from se_probe.blocks.watch import unwrap
 from se_probe.errors import BlockError
 
-__all__ = ["frozen_gates"]
+__all__ = ["held_gates"]
 
 
 @contextmanager
-def frozen_gates(
+def held_gates(
     model: nn.Module,
     blocks: Sequence[FoundBlock],
-    constants: Mapping[str, Tensor] | None = None,
+    values: Mapping[str, Tensor] | None = None,
 ) -> Iterator[None]:
-    """Context in which the gates of some blocks are constants.
+    """Context in which the gates of some blocks are other numbers than they would be.
 
-    The network multiplies by the constants exactly as it would by the gates. Its
+    The network multiplies by these values exactly as it would by the gates. Its
     modules and weights are not changed: a gate is exchanged on its way out of the
     module that holds it, or overwritten just before the multiplication where no module
     does (for such blocks only passes without gradients are possible). The excitation
@@ -34,9 +34,10 @@ def frozen_gates(
     model : nn.Module
         The model in which the blocks were found.
     blocks : sequence of FoundBlock
-    constants : mapping of str to Tensor, each of shape (channels,), optional
-        By block name; more than those of `blocks` may be there. None means ones: the
-        blocks become the identity.
+    values : mapping of str to Tensor, optional
+        By block name; more than those of `blocks` may be there. Shape (channels,)
+        holds the gates at constants, (batch, channels) gives each image of the batch
+        its own. None means ones: the blocks become the identity.
 
     Yields
     ------
@@ -45,7 +46,7 @@ def frozen_gates(
     Raises
     ------
     BlockError
-        If a block's constants are missing or of another shape.
+        If a block's values are missing or of another shape.
 
     Examples
     --------
@@ -55,29 +56,29 @@ def frozen_gates(
     >>> _ = torch.manual_seed(0)
     >>> model, images = create_model("se_lenet", 10).eval(), torch.rand(2, 1, 28, 28)
     >>> blocks = find_se_blocks(model, images)
-    >>> with torch.no_grad(), frozen_gates(model, blocks, {"SE_2_1": torch.zeros(16)}):
+    >>> with torch.no_grad(), held_gates(model, blocks, {"SE_2_1": torch.zeros(16)}):
     ...     model(images).equal(model(torch.zeros_like(images)))
     True
     """
     model = unwrap(model)
-    values = {block.name: _value(block, constants) for block in blocks}
+    held = {block.name: _value(block, values) for block in blocks}
     unheld = [block for block in blocks if block.gate_path is None]
     with ExitStack() as contexts:
         for block in blocks:
             if block.gate_path is not None:
-                hook = _exchange(values[block.name])
+                hook = _exchange(held[block.name])
                 gate_module = model.get_submodule(block.gate_path)
                 contexts.enter_context(gate_module.register_forward_hook(hook))
         if unheld:
-            contexts.enter_context(watch_gates(model, unheld, _overwrite(values)))
+            contexts.enter_context(watch_gates(model, unheld, _overwrite(held)))
         yield
 
 
-def _value(block: FoundBlock, constants: Mapping[str, Tensor] | None) -> Tensor:
-    if constants is None:
+def _value(block: FoundBlock, values: Mapping[str, Tensor] | None) -> Tensor:
+    if values is None:
         return torch.ones(block.channels)
-    value = constants.get(block.name)
-    if value is None or value.shape != (block.channels,):
+    value = values.get(block.name)
+    if value is None or value.ndim > 2 or value.shape[-1:] != (block.channels,):
         got = "none" if value is None else f"shape {tuple(value.shape)}"
         raise BlockError(
             f"expected constants for {block.name} ({block.path}), one for each of its "

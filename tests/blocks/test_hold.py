@@ -6,12 +6,7 @@ from timm.layers import EcaModule
 from torch import nn
 from torch.nn import functional
 
-from se_probe.blocks import (
-    capture_gates,
-    find_se_blocks,
-    frozen_gates,
-    watch_gates,
-)
+from se_probe.blocks import capture_gates, find_se_blocks, held_gates, watch_gates
 from se_probe.errors import BlockError
 from se_probe.models import SEBlock
 
@@ -125,7 +120,7 @@ def test_frozen_network_equals_one_that_multiplies_by_the_constant(layout, image
     blocks = find_se_blocks(model, images)
     constant = torch.linspace(0.1, 0.9, CHANNELS)
 
-    with torch.no_grad(), frozen_gates(model, blocks, {blocks[0].name: constant}):
+    with torch.no_grad(), held_gates(model, blocks, {blocks[0].name: constant}):
         frozen = model(images)
 
     with torch.no_grad():
@@ -138,7 +133,7 @@ def test_without_constants_blocks_are_the_identity(layout, images):
     model = network_with(OWN_MODULES[layout])
     blocks = find_se_blocks(model, images)
 
-    with torch.inference_mode(), frozen_gates(model, blocks):
+    with torch.inference_mode(), held_gates(model, blocks):
         frozen = model(images)
 
     with torch.no_grad():
@@ -151,7 +146,7 @@ def test_one_of_two_blocks_with_a_shared_activation_is_frozen_alone(images):
     blocks = find_se_blocks(model, images)
     constant = torch.linspace(0.1, 0.9, CHANNELS)
 
-    with torch.no_grad(), frozen_gates(model, blocks[1:], {blocks[1].name: constant}):
+    with torch.no_grad(), held_gates(model, blocks[1:], {blocks[1].name: constant}):
         frozen = model(images)
 
     with torch.no_grad():
@@ -167,7 +162,7 @@ def test_network_is_as_before_afterwards_even_when_it_failed(layout, images):
     with torch.no_grad():
         expected = model(images)
 
-    with torch.no_grad(), pytest.raises(RuntimeError), frozen_gates(model, blocks):
+    with torch.no_grad(), pytest.raises(RuntimeError), held_gates(model, blocks):
         model(images[:, :1])
 
     with torch.no_grad():
@@ -184,7 +179,7 @@ def test_later_gates_are_those_of_the_frozen_network(tiny_network, tiny_images):
 
     with (
         torch.no_grad(),
-        frozen_gates(model, [first], {first.name: constant}),
+        held_gates(model, [first], {first.name: constant}),
         capture_gates(model, [second]) as capture,
     ):
         model(pixels)
@@ -229,6 +224,6 @@ def test_constants_that_do_not_fit_are_refused(constants, got, images):
 
     with (
         pytest.raises(BlockError, match=f"one for each of its 8 channels, {got}"),
-        frozen_gates(model, blocks, constants),
+        held_gates(model, blocks, constants),
     ):
         pass

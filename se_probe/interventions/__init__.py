@@ -1,0 +1,48 @@
+"""Hold gates, and measure what that does.
+
+:func:`mean_constants` and its kin choose what gates are held at, :func:`calibrate`
+takes the best that a record and images allow and keeps other images apart to judge,
+and :func:`measure_blocks`, :func:`freezing_curve` and :func:`measure_interventions` run
+the network with gates held and compare. The hooks that hold gates are those of
+:func:`se_probe.blocks.held_gates`, beside the ones that capture them.
+"""
+
+from se_probe.interventions.block_costs import freezing_curve, measure_blocks
+from se_probe.interventions.calibration import Calibration, calibrate
+from se_probe.interventions.constants import (
+    Constants,
+    least_squares_constants,
+    mean_constants,
+    sequential_constants,
+)
+from se_probe.interventions.given import given_constants
+from se_probe.interventions.measure import Intervention, measure_interventions
+from se_probe.interventions.origin import (
+    check_origin,
+    check_record_of,
+    check_weights,
+)
+from se_probe.interventions.split import images_of_record, keep_apart, split_images
+from se_probe.interventions.treatments import TREATMENTS, Treatment
+
+__all__ = [
+    "TREATMENTS",
+    "Calibration",
+    "Constants",
+    "Intervention",
+    "Treatment",
+    "calibrate",
+    "check_origin",
+    "check_record_of",
+    "check_weights",
+    "freezing_curve",
+    "given_constants",
+    "images_of_record",
+    "keep_apart",
+    "least_squares_constants",
+    "mean_constants",
+    "measure_blocks",
+    "measure_interventions",
+    "sequential_constants",
+    "split_images",
+]

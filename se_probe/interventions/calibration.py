@@ -1,0 +1,99 @@
+"""Constants for a whole measurement, and the images that may judge them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import xarray as xr
+from torch import Tensor
+
+from se_probe.blocks import FoundBlock, find_se_blocks
+from se_probe.checkpoints import Network
+from se_probe.errors import BlockNameError
+from se_probe.images import LabelledImages
+from se_probe.interventions.constants import least_squares_constants, mean_constants
+from se_probe.interventions.origin import check_record_of
+from se_probe.interventions.split import images_of_record, keep_apart
+from se_probe.progress import Progress
+
+__all__ = ["Calibration", "calibrate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What the gates of a network are frozen at, and on which images that is judged.
+
+    Attributes
+    ----------
+    blocks : tuple of FoundBlock
+        In network order.
+    constants : mapping of str to Tensor, each of shape (channels,)
+        By block name; :func:`calibrate` gives :class:`Constants`.
+    judging : LabelledImages
+        None of them had a part in the constants.
+    n_images : int
+        Images that the constants come from.
+    method : str
+        How they were chosen, as in :class:`Constants`.
+    """
+
+    blocks: tuple[FoundBlock, ...]
+    constants: Mapping[str, Tensor]
+    judging: LabelledImages
+    n_images: int
+    method: str
+
+
+def calibrate(
+    network: Network,
+    images: LabelledImages,
+    gates: xr.DataArray,
+    blocks: Sequence[FoundBlock] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Best constants that a record and images allow, and other images to judge on.
+
+    Images that are in the record as well are split: one half calibrates, the other
+    judges (:func:`keep_apart`). Where all recorded images that calibrate are among
+    `images`, the network runs over them once for least-squares constants; else gates
+    are frozen at their mean in the record.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+    gates : xr.DataArray, dims (image, channel)
+        A record of this network.
+    blocks : sequence of FoundBlock, optional
+        Default: all that are found.
+    progress : callable, optional
+        Called with how many images have gone through the network, and how many will.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    GateRecordError
+        If `gates` is of another network, lacks a block, or is empty.
+    ImagesError
+        If too few images are there to keep apart.
+    BlockNameError
+        If `blocks` is empty.
+    """
+    if blocks is None:
+        blocks = find_se_blocks(network.model, images.batch(0))
+    if not blocks:
+        raise BlockNameError("which blocks? Give at least one of the network's")
+    check_record_of(network, gates, blocks)
+    calibrating, judging = keep_apart(gates, images)
+    known = images_of_record(calibrating, images)
+    constants = (
+        mean_constants(calibrating)
+        if known is None
+        else least_squares_constants(network, known, blocks, progress=progress)
+    )
+    return Calibration(
+        tuple(blocks), constants, judging, constants.n_images, constants.method
+    )

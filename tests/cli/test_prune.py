@@ -1,0 +1,205 @@
+"""The command prune, through `main`."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from networks import built, places
+from se_probe.blocks import find_se_blocks, held_gates
+from se_probe.checkpoints import load_network, save_network
+from se_probe.images import open_images
+from se_probe.interventions import least_squares_constants
+from se_probe.models import count_parameters
+from se_probe.record import record_gates
+
+DIGITS = Path(__file__).parents[2] / "checkpoints" / "se_lenet_digits.pt"
+FREEZE = ("--blocks", "SE_2_*", "--how", "frozen", "--gates", "FOLDER/run.zarr")
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """Folder with `net.pt` and its record `run.zarr`."""
+    lenet = built("se_lenet")
+    digits = open_images("digits", lenet.preprocessing, per_class=2, batch_size=20)
+    save_network(lenet, tmp_path / "net.pt")
+    record_gates(load_network(tmp_path / "net.pt"), digits, out=tmp_path / "run.zarr")
+    return tmp_path
+
+
+@pytest.fixture
+def run_prune(command, recorded):
+    """Function that runs `prune --ckpt net.pt`; FOLDER is that of `recorded`."""
+
+    def run(*arguments: str):
+        files = [part.replace("FOLDER", str(recorded)) for part in arguments]
+        return command("prune", "--ckpt", recorded / "net.pt", *files)
+
+    return run
+
+
+def test_prune_writes_a_smaller_checkpoint(recorded, run_prune):
+    status, out, err = run_prune(*FREEZE, "--out", "FOLDER/small.pt")
+
+    assert status == 0, err
+    assert "frozen at the mean of 20 images" in out
+    assert "frozen, folded into fc1" in out
+    assert "note: no SE block is left" in err
+    smaller = load_network(recorded / "small.pt")
+    assert count_parameters(smaller.model) == 44_554 - 128
+    assert places(smaller) == {"se": "fc1"}
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(recorded, run_prune):
+    before = sorted(recorded.iterdir())
+
+    _, out, _ = run_prune(*FREEZE, "--dry-run", "--json")
+
+    facts = json.loads(out)
+    assert facts["before"]["parameters"] - facts["after"]["parameters"] == 128
+    assert facts["before"]["macs"] - facts["after"]["macs"] == 128
+    assert facts["blocks"][0]["folded_into"] == "fc1"
+    assert "written" not in facts
+    assert sorted(recorded.iterdir()) == before
+
+
+def test_prune_exports_onnx_compared_on_recorded_images(recorded, run_prune):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    outputs = ("--out", "FOLDER/small.pt", "--export", "FOLDER/small.onnx")
+
+    _, out, _ = run_prune(*FREEZE, *outputs, "--json")
+
+    facts = json.loads(out)
+    assert facts["onnx"]["compared_on"] == "8 recorded images"
+    assert facts["onnx"]["largest_difference"] < 1e-5
+    assert facts["written"] == [f"{recorded}/small.pt", f"{recorded}/small.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (("--blocks", "se"), 2, "where to"),
+        (("--blocks", "se", "--out", "FOLDER/net.pt"), 1, "--force"),
+        (("--blocks", "SE_9_*", "--dry-run"), 2, "Did you mean"),
+        (
+            ("--blocks", "se", "--out", "FOLDER/a.pt", "--plain", "FOLDER/b.pt"),
+            2,
+            "no plain architecture is known for se_lenet",
+        ),
+        (
+            ("--blocks", "se", "--gates", "FOLDER/none.zarr", "--dry-run"),
+            1,
+            "there is no gate record",
+        ),
+    ],
+)
+def test_prune_refuses_and_writes_nothing(
+    arguments, status, sentence, recorded, run_prune
+):
+    before = sorted(recorded.iterdir())
+
+    got, _, err = run_prune(*arguments)
+
+    assert got == status
+    assert sentence in err
+    assert sorted(recorded.iterdir()) == before
+
+
+def test_prune_within_a_budget_and_finetune(command, tmp_path):
+    out = tmp_path / "small.pt"
+
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--budget", 5, "--finetune", 1),
+        *("--out", out, "--json", "--threads", 1),
+    )
+
+    facts = json.loads(stdout)
+    assert status == 0, err
+    assert facts["budget"]["images"] == {
+        "calibrating": 100,
+        "choosing": 100,
+        "judging": 300,
+    }
+    assert facts["budget"]["n_removed"] == 1
+    assert facts["finetuned"]["n_test"] == 500
+    assert facts["finetuned"]["top1_after"] > 0.95
+    network = load_network(out)
+    assert network.provenance.removed_blocks[0]["name"] == "SE_2_1"
+    assert network.provenance.metrics["accuracy"] == pytest.approx(
+        facts["finetuned"]["top1_after"]
+    )
+
+
+def test_prune_prints_what_each_step_costs(command, tmp_path):
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--budget", 5, "--dry-run", "--threads", 1)
+    )
+
+    assert status == 0, err
+    assert "judged on 300 images" in stdout
+    assert "1 of 1 blocks go" in stdout
+    assert "within the budget of 5" in stdout
+
+
+def test_a_budget_too_narrow_for_the_images(command, tmp_path):
+    out = tmp_path / "small.pt"
+
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--budget", 0.5, "--out", out, "--threads", 1)
+    )
+
+    assert status == 1
+    assert "too few to decide" in err
+    assert "undecided" in stdout
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "Give --blocks NAMES, or --budget POINTS"),
+        (("--budget", 1, "--blocks", "SE_2_1"), "one of them"),
+        (("--budget", 1, "--how", "frozen"), "without --how and --gates"),
+        (("--blocks", "SE_2_1", "--accept-uncertain"), "is about a --budget"),
+        (("--budget", 0), "got 0"),
+    ],
+)
+def test_requests_that_cannot_be_meant(command, arguments, sentence):
+    status, _, err = command("prune", "--ckpt", DIGITS, "--dry-run", *arguments)
+
+    assert status == 2
+    assert sentence in err
+
+
+def test_finetuning_needs_training_images(command, photos, tmp_path):
+    status, _, err = command(
+        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--data", photos),
+        *("--finetune", 1, "--out", tmp_path / "small.pt"),
+    )
+
+    assert status == 1
+    assert "move them into train/CLASS and test/CLASS" in err
+    assert not (tmp_path / "small.pt").exists()
+
+
+def test_constants_from_images_where_there_is_no_record(command, tmp_path):
+    out = tmp_path / "small.pt"
+
+    status, _, err = command(
+        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--how", "frozen"),
+        *("--data", "digits", "--out", out, "--threads", 1),
+    )
+
+    assert status == 0, err
+    assert "constants from 500 images; judge the result on others" in err
+    original, pruned = load_network(DIGITS), load_network(out)
+    images = open_images("digits", original.preprocessing, batch_size=50)
+    blocks = find_se_blocks(original.model, images.batch(0))
+    held = least_squares_constants(original, images, blocks)
+    pixels = images.batch(0)
+    with torch.no_grad(), held_gates(original.model, blocks, held):
+        expected = original.model(pixels)
+    with torch.no_grad():
+        torch.testing.assert_close(pruned.model(pixels), expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,208 @@
+"""Removing SE blocks: what is left computes what it should, or says why not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from networks import (
+    SIDE,
+    assert_same_logits,
+    blocks_of,
+    built,
+    frozen_logits,
+    logits,
+    pictures,
+    places,
+    random_gates,
+)
+from se_probe.checkpoints import (
+    ChannelScale,
+    Provenance,
+    build_network,
+    load_network,
+    save_network,
+    weights_sha256,
+)
+from se_probe.errors import BlockError
+from se_probe.images import Preprocessing, open_images
+from se_probe.models import count_macs, count_parameters
+from se_probe.pruning import drop_se_blocks
+from se_probe.record import record_gates
+
+
+@pytest.mark.parametrize(
+    ("arch", "block", "folded_into"),
+    [
+        ("seresnet18", "layer4.1.se", "layer4.1.bn2"),
+        ("seresnext26d_32x4d", "layer2.0.se", "layer2.0.bn3"),
+        ("legacy_seresnet18", "layer1.0.se_module", "layer1.0.bn2"),
+        ("regnety_002", "s3.b4.se", "s3.b4.conv3.conv"),
+        ("efficientnet_b0", "blocks.0.0.se", "blocks.0.0.conv_pw"),
+        ("tf_efficientnetv2_b0", "blocks.3.0.se", "blocks.3.0.conv_pwl"),
+        ("mobilenetv3_small_100", "blocks.4.2.se", "blocks.4.2.conv_pwl"),
+        ("ghostnet_100", "blocks.4.0.se", "blocks.4.0.ghost2.primary_conv.0"),
+        ("semnasnet_100", "blocks.2.0.se", "blocks.2.0.conv_pwl"),
+        ("rexnet_100", "features.3.se", "features.3.conv_dw.bn"),
+        (
+            "torchvision:mobilenet_v3_small",
+            "features.1.block.1",
+            "features.1.block.2.0",
+        ),
+        ("se_resnet18", "layer3.0.se", "layer3.0.bn2"),
+        ("se_lenet", "se", "fc1"),
+    ],
+)
+def test_a_folded_network_computes_what_the_frozen_one_does(arch, block, folded_into):
+    network = built(arch)
+    images, blocks = pictures(network), blocks_of(network)
+    gates = random_gates(blocks)
+    before = weights_sha256(network.model)
+
+    folded = drop_se_blocks(network, ["*"], "frozen", constants=gates)
+
+    expected = frozen_logits(network, gates, images)
+    assert_same_logits(logits(folded, images), expected)
+    assert (expected - logits(network, images)).abs().max() > 1e-3, "no gate varies"
+    assert places(folded)[block] == folded_into
+    assert places(folded).keys() == gates.keys()
+    for path, into in places(folded).items():
+        left = ChannelScale if into == "scale" else nn.Identity
+        assert isinstance(folded.model.get_submodule(path), left)
+    saved = sum(block.parameters for block in blocks)
+    assert count_parameters(folded.model) == count_parameters(network.model) - saved
+    assert weights_sha256(network.model) == before
+
+
+def test_folding_is_exact_but_for_rounding():
+    network = built("se_resnet20_cifar", 32, options={"reduction": 4})
+    network.model.double()
+    images, gates = pictures(network), random_gates(blocks_of(network))
+
+    folded = drop_se_blocks(network, ["*"], "frozen", constants=gates)
+
+    expected = frozen_logits(network, gates, images)
+    assert_same_logits(logits(folded, images), expected, 1e-13)
+
+
+# --- what is removed -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("blocks", "parameters"),
+    [(["SE_5_*"], 26_508_632), (["SE_5_2", "layer4.2.se"], 27_035_096)],
+)
+def test_parameters_without_stage_5_are_the_papers(blocks, parameters):
+    network = build_network("seresnet50")
+    small = replace(network, preprocessing=Preprocessing((3, SIDE, SIDE)))
+
+    pruned = drop_se_blocks(small, blocks)
+
+    assert count_parameters(pruned.model) == parameters
+    removed = pruned.provenance.removed_blocks
+    saved = sum(block["parameters"] for block in removed)
+    assert saved == count_parameters(network.model) - parameters
+    saved = sum(block["macs"] for block in removed)
+    size = (3, SIDE, SIDE)
+    assert saved == count_macs(network.model, size) - count_macs(pruned.model, size)
+
+
+def test_identity_is_the_gate_one(cifar):
+    images, blocks = pictures(cifar), blocks_of(cifar)
+
+    pruned = drop_se_blocks(cifar, ["SE_3_*"])
+
+    ones = {b.path: np.ones(b.channels) for b in blocks if b.stage == 3}
+    assert_same_logits(logits(pruned, images), frozen_logits(cifar, ones, images))
+    assert [b.name for b in blocks_of(pruned)] == [
+        b.name for b in blocks if b.stage != 3
+    ]
+    assert places(pruned) == dict.fromkeys(ones)
+    assert not pruned.notes
+
+
+def test_the_original_is_left_as_it_was(cifar):
+    cifar.model.train()
+    cifar.model.layer1.eval()
+    modes = [module.training for module in cifar.model.modules()]
+    before = weights_sha256(cifar.model)
+
+    pruned = drop_se_blocks(
+        cifar, ["*"], "frozen", constants=random_gates(blocks_of(cifar))
+    )
+
+    assert [module.training for module in cifar.model.modules()] == modes
+    assert weights_sha256(cifar.model) == before
+    assert not any(m._forward_hooks for m in cifar.model.modules())
+    assert not any(m._forward_hooks for m in pruned.model.modules())
+    assert pruned.model.layer2.training
+    assert not pruned.model.layer1[0].se.training
+    assert cifar.provenance.removed_blocks == ()
+
+
+def test_metrics_of_the_original_are_not_those_of_the_pruned_network(cifar):
+    data = {"name": "cifar10"}
+    known = Provenance("net.pt", "abc", data, 3, {"top1": 0.9})
+
+    pruned = drop_se_blocks(replace(cifar, provenance=known), ["SE_2_1"]).provenance
+
+    assert (pruned.metrics, pruned.data, pruned.seed) == ({}, data, 3)
+    assert (pruned.checkpoint, pruned.sha256 != "abc") == ("net.pt", True)
+
+
+def test_networks_can_be_pruned_twice(cifar):
+    first = drop_se_blocks(cifar, ["layer1.0.se"])
+
+    second = drop_se_blocks(first, ["layer3.2.se"])
+
+    assert places(second) == {"layer1.0.se": None, "layer3.2.se": None}
+
+
+def test_what_is_kept_and_that_nothing_is_left_is_said(cifar):
+    gates = random_gates(blocks_of(cifar))
+
+    pruned = drop_se_blocks(cifar, ["*"], "frozen", constants=gates)
+
+    into = places(pruned)
+    assert into["layer2.0.se"] == "layer2.0.downsample.1"
+    kept = [path for path, place in into.items() if place == "scale"]
+    assert len(pruned.notes) == len(kept) + 1
+    assert pruned.notes[0] == (
+        f"SE_2_1 ({kept[0]}) stays as a scale of 16 numbers: its product goes into add"
+    )
+    assert pruned.notes[-1] == "no SE block is left in the network"
+
+
+@pytest.mark.parametrize("how", ["identity", "frozen"])
+def test_a_pruned_network_is_loaded_bit_for_bit(how, cifar, tmp_path):
+    constants = random_gates(blocks_of(cifar)) if how == "frozen" else None
+    pruned = drop_se_blocks(cifar, ["SE_[34]_*"], how, constants=constants)
+    save_network(pruned, tmp_path / "pruned.pt")
+
+    loaded = load_network(tmp_path / "pruned.pt")
+
+    images = pictures(cifar)
+    assert loaded.provenance.removed_blocks == pruned.provenance.removed_blocks
+    assert weights_sha256(loaded.model) == weights_sha256(pruned.model)
+    pruned.model.to(memory_format=torch.channels_last)  # as loaded networks are
+    assert torch.equal(logits(loaded, images), logits(pruned, images))
+
+
+def test_a_pruned_network_can_be_recorded(cifar, photos, tmp_path):
+    gates = random_gates(blocks_of(cifar))
+    pruned = drop_se_blocks(cifar, ["SE_[34]_*"], "frozen", constants=gates)
+    images = open_images(photos, pruned.preprocessing, batch_size=4)
+
+    record = record_gates(pruned, images, out=tmp_path / "run.zarr")
+
+    assert {str(name) for name in record["block"].values} == {
+        "SE_2_1",
+        "SE_2_2",
+        "SE_2_3",
+    }
+    assert record.attrs["removed_blocks"][0]["path"] == "layer2.0.se"
+    bare = drop_se_blocks(pruned, ["*"])
+    with pytest.raises(BlockError, match="has no SE blocks"):
+        blocks_of(bare)
