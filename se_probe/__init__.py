@@ -3,10 +3,10 @@
 The way through, left to right::
 
     checkpoints.load_network -> blocks.find_se_blocks -> record.record_gates
-        -> stats.class_moments -> plots.plot_class_profile
+        -> views.class_profiles -> plots.figure_profiles
 
-`class_names`, `gates`, `stats` and `plots` never import torch: a saved gate record is
-enough to study. Import what you need from its module, for example
+`class_names`, `gates`, `stats`, `views` and `plots` never import torch: a saved gate
+record is enough to study. Import what you need from its module, for example
 ``from se_probe.stats import class_moments``.
 """
 

@@ -23,6 +23,7 @@ from se_probe.errors import AmbiguousClassError, ClassNameError
 
 __all__ = [
     "ALIASES",
+    "PAPER_CLASSES",
     "ClassLabel",
     "LabelSet",
     "echo",
@@ -32,6 +33,8 @@ __all__ = [
 
 IMAGENET = "imagenet-1k"
 AIRLINER = "n02690373"
+# Hu, Shen, Sun. CVPR 2018, section 7.2 (journal version).
+PAPER_CLASSES = ("goldfish", "pug", "plane", "cliff")
 
 # Looked up before the lemmas; the first target that the label set has is meant.
 # ImageNet's only literal "plane" is the carpenter's tool, and the paper's plane has

@@ -28,8 +28,9 @@ def demo(
     Needs no network and no data. An interrupted demo goes on where it stopped.
     """
     from se_probe.cli.plot import draw
-    from se_probe.cli.record import say_summary, summarise
+    from se_probe.cli.record import say_summary
     from se_probe.demo import CLASSES, record_demo, train_demo
+    from se_probe.stats import record_summary
 
     if not quiet:
         say("An SE-ResNet-50 learns drawn pictures of ten classes; about four minutes.")
@@ -45,7 +46,7 @@ def demo(
     record = ckpt.with_suffix(".zarr")
     with progress_bar("recording", quiet=quiet) as progress:
         gates = record_demo(network, record, threads=threads, progress=progress)
-    say_summary(summarise(gates), str(record))
+    say_summary(record_summary(gates), str(record))
     draw(gates, out, CLASSES, quiet=quiet)
     print(
         "\nGo on with:\n"

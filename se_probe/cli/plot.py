@@ -8,7 +8,7 @@ import typer
 
 from se_probe.cli import options
 from se_probe.cli.console import say
-from se_probe.cli.plot_recording import PAPER_CLASSES, recorded_gates
+from se_probe.cli.plot_recording import recorded_gates
 from se_probe.errors import ClassNameError, UsageError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "plot"]
 
-_N_DEFAULT_CLASSES = 10
+_N_DEFAULT_CLASSES = 10  # of `se_probe.views.default_classes`
 # The SENet paper's fifty images of a class; a few of each other for the grey curve.
 _PER_CLASS, _OTHERS = 50, 5
 _BATCH_SIZE, _DRAWN_BATCH_SIZE = 32, 100
@@ -150,10 +150,12 @@ def plot(
         names,
         correct_only=correct_only,
         quiet=quiet,
-        blocks=options.split_list(blocks) or None,
-        channels=_channels(channels),
-        sampling=sampling,
-        seed=seed,
+        selection={
+            "blocks": options.split_list(blocks) or None,
+            "channels": _channels(channels),
+            "sampling": sampling,
+            "seed": seed,
+        },
         figures=wanted,
         pair=options.split_list(spread) or None,
         cmap=cmap,
@@ -169,33 +171,25 @@ def draw(
     *,
     correct_only: bool = False,
     quiet: bool = False,
+    selection: dict[str, Any] | None = None,
     **choices: Any,
 ) -> None:
     """Write the figures of a record; print where, and what they say in words."""
     from se_probe.gates import only_correct
     from se_probe.plots import write_figures
-    from se_probe.stats import describe_depth
+    from se_probe.views import Selection, default_classes, describe_depth
 
     if not quiet:
         _echo(gates, classes)
     if correct_only:
         gates = only_correct(gates)
     # A batch is drawn whole, unless classes are asked for.
-    default = None if choices.get("batches") else _default_classes(gates)
-    asked = list(classes) or default
-    paths, summary = write_figures(gates, out, asked, **choices)
+    default = None if choices.get("batches") else default_classes(gates)
+    chosen = Selection(classes=list(classes) or default, **(selection or {}))
+    paths, depth = write_figures(gates, out, chosen, **choices)
     print(*paths, sep="\n")
-    if summary is not None:
-        print(*describe_depth(summary), sep="\n")
-
-
-def _default_classes(gates: "xr.DataArray") -> list[str]:
-    from se_probe.plots import find_classes
-
-    try:
-        return find_classes(gates, PAPER_CLASSES)
-    except ClassNameError:
-        return find_classes(gates, None)[:_N_DEFAULT_CLASSES]
+    if depth is not None:
+        print(*describe_depth(depth), sep="\n")
 
 
 def _echo(gates: "xr.DataArray", queries: Sequence[str]) -> None:

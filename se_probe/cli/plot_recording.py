@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import se_probe
+from se_probe.class_names import PAPER_CLASSES
 from se_probe.cli.console import progress_bar, say
 from se_probe.errors import (
     AmbiguousClassError,
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from se_probe.checkpoints import Network
     from se_probe.images import LabelledImages
 
-__all__ = ["PAPER_CLASSES", "recorded_gates"]
+__all__ = ["recorded_gates"]
 
-# Hu, Shen, Sun. CVPR 2018, section 7.2 (journal version).
-PAPER_CLASSES = ("goldfish", "pug", "plane", "cliff")
 _N_DEFAULT_CLASSES = 10
 
 
@@ -87,10 +86,11 @@ def _record_into(
     quiet: bool,
 ) -> "xr.DataArray":
     from se_probe.cache import files_stamp, record_path
-    from se_probe.cli.record import say_summary, summarise
+    from se_probe.cli.record import say_summary
     from se_probe.cli.sources import images_for, network_from
-    from se_probe.plots.batches import check_batches
     from se_probe.record import record_gates
+    from se_probe.stats import record_summary
+    from se_probe.views import check_batches
 
     network = network_from(
         ckpt,
@@ -145,7 +145,7 @@ def _record_into(
         raise SEProbeError(
             "stopped; what was recorded is kept, and the same command goes on there"
         ) from None
-    say_summary(summarise(gates), str(path))
+    say_summary(record_summary(gates), str(path))
     return gates
 
 

@@ -140,8 +140,6 @@ def _facts(
     ranking: "xr.Dataset", measured: "xr.Dataset | None", curve: "xr.Dataset | None"
 ) -> dict[str, Any]:
     """All of it in plain JSON types; None where a number is not known."""
-    from se_probe.plots import freezing_table
-
     facts: dict[str, Any] = {
         "ranked_by": ranking.attrs["ranked_by"],
         "blocks": _records(ranking.to_dataframe().reset_index()),
@@ -156,7 +154,7 @@ def _facts(
         facts["measured"] = dict(measured.attrs)
         facts["agreement"] = _agreement(ranking, measured)
     if curve is not None:
-        facts["curve"] = _records(freezing_table(curve))
+        facts["curve"] = _records(curve.to_dataframe().reset_index())
     return facts
 
 
@@ -239,15 +237,15 @@ def _write(
     quiet: bool,
 ) -> None:
     """Tables, and figures where there was something measured."""
-    from se_probe import plots
+    from se_probe import plots, views
 
-    tables = {"ranking": plots.depth_table(ranking)}
+    tables = {"ranking": ranking}
     figures = {}
     if measured is not None:
-        tables["block_costs"] = plots.block_cost_table(measured)
-        figures["block_costs"] = plots.figure_block_costs(measured)
+        tables["block_costs"] = views.block_costs(measured)
+        figures["block_costs"] = plots.figure_block_costs(tables["block_costs"])
     if curve is not None:
-        tables["freezing_curve"] = plots.freezing_table(curve)
+        tables["freezing_curve"] = views.freezing_costs(curve)
         figures["freezing_curve"] = plots.figure_freezing_curve(curve)
     written = [
         plots.save(figure, out / f"{name}.{suffix}")

@@ -46,6 +46,7 @@ def record(
     """
     from se_probe.cli.sources import images_for, network_from
     from se_probe.record import record_gates
+    from se_probe.stats import record_summary
 
     network = network_from(
         ckpt, arch, device=device, trust_pickle=trust_pickle, quiet=quiet
@@ -79,34 +80,11 @@ def record(
             f"stopped; what was recorded is in {out}, and the same command (without "
             "--force) goes on from there"
         ) from None
-    summary = summarise(gates)
+    summary = record_summary(gates)
     if json:
         print_json(summary | {"record": str(out)})
     else:
         say_summary(summary, str(out))
-
-
-def summarise(gates: Any) -> dict[str, Any]:
-    """What became of the images, and the accuracy of the predictions."""
-    from se_probe.gates import State, recorded
-    from se_probe.stats import wilson_interval
-
-    state, image_id = gates["state"].values, gates["image_id"].values
-    known = recorded(gates) & (gates["class_index"].values >= 0)
-    n_known = int(known.sum())
-    hits = gates["predicted"].values == gates["class_index"].values
-    n_correct = int((hits & known).sum())
-    return {
-        "n_images": int(state.size),
-        "n_recorded": int((state == State.RECORDED).sum()),
-        "n_pending": int((state == State.NOT_RECORDED).sum()),
-        "skipped": [str(name) for name in image_id[state == State.SKIPPED]],
-        "nan": [str(name) for name in image_id[state == State.NAN]],
-        "n_known_class": n_known,
-        "n_correct": n_correct,
-        "top1": n_correct / n_known if n_known else None,
-        "top1_interval": list(wilson_interval(n_correct, n_known)) if n_known else None,
-    }
 
 
 def say_summary(summary: dict[str, Any], out: str) -> None:

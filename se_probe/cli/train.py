@@ -140,13 +140,13 @@ def _recipe(arch: str, data: str, given: dict[str, Any]) -> "Recipe":
 
 
 def _draw(history: "History", folder: Path) -> list[Path]:
-    from se_probe.plots import save, save_table
-    from se_probe.plots.learning_curve import figure_learning_curve, history_table
+    from se_probe.plots import figure_learning_curve, save, save_table
+    from se_probe.views import learning_curve
 
-    stem = folder / "learning_curve"
+    stem, view = folder / "learning_curve", learning_curve(history)
     return [
-        save(figure_learning_curve(history), stem.with_suffix(".png")),
-        save_table(history_table(history), stem.with_suffix(".csv")),
+        save(figure_learning_curve(view), stem.with_suffix(".png")),
+        save_table(view, stem.with_suffix(".csv")),
     ]
 
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,12 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from se_probe.plots.layout import axes_size, finish, set_margins, share_legend
 from se_probe.plots.style import COLOURS, DASHES, house_style
 
-__all__ = [
-    "block_cost_table",
-    "figure_block_costs",
-    "figure_freezing_curve",
-    "freezing_table",
-]
+__all__ = ["figure_block_costs", "figure_freezing_curve"]
 
 _STYLES: dict[str, dict[str, Any]] = {
     "frozen": {"color": COLOURS[0], "marker": "o", "linestyle": DASHES[0]},
@@ -40,7 +34,7 @@ _LETTER_WIDTH = 0.062
 _SMALL_KL = 1e-3
 
 
-def figure_block_costs(measured: xr.Dataset) -> Figure:
+def figure_block_costs(view: xr.Dataset) -> Figure:
     """Draw what each SE block costs if it goes, against the parameters it saves.
 
     Blocks stand in the order of what they save; those that save the same stand together
@@ -49,16 +43,16 @@ def figure_block_costs(measured: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    measured : xr.Dataset, dims (treatment, block)
-        From `measure_blocks` of :mod:`se_probe.evaluation`.
+    view : xr.Dataset, dims (block, treatment)
+        From :func:`~se_probe.views.block_costs`.
 
     Returns
     -------
     Figure
         7 inches wide.
     """
-    saving = np.argsort(measured["parameters"].to_numpy(), kind="stable")
-    ordered = measured.isel(block=saving)
+    saving = np.argsort(view["parameters"].to_numpy(), kind="stable")
+    ordered = view.isel(block=saving)
     names = [str(name) for name in ordered["block"].to_numpy()]
     x = np.arange(len(names), dtype=float)
     with house_style():
@@ -72,11 +66,11 @@ def figure_block_costs(measured: xr.Dataset) -> Figure:
             lower.vlines(at, low, high, color=style["color"], linewidth=0.8)
         _shade_savings(fig, upper, lower, ordered["parameters"].to_numpy())
         lower.set_xlabel("SE block")
-        _finish(fig, upper, lower, measured)
+        _finish(fig, upper, lower, view)
     return fig
 
 
-def figure_freezing_curve(curve: xr.Dataset) -> Figure:
+def figure_freezing_curve(view: xr.Dataset) -> Figure:
     """Draw what it costs to do without 1, 2, ... all SE blocks.
 
     One line each for gates frozen and for the identity in the order given, and for
@@ -84,59 +78,29 @@ def figure_freezing_curve(curve: xr.Dataset) -> Figure:
 
     Parameters
     ----------
-    curve : xr.Dataset, dims (line, n_blocks)
-        From `freezing_curve` of :mod:`se_probe.evaluation`.
+    view : xr.Dataset, dims (line, n_blocks)
+        From :func:`~se_probe.views.freezing_costs`.
 
     Returns
     -------
     Figure
         7 inches wide.
     """
-    added = curve["added"].sel(line="frozen").to_numpy()
-    x = curve["n_blocks"].to_numpy().astype(float)
+    added = view["added"].sel(line="frozen").to_numpy()
+    x = view["n_blocks"].to_numpy().astype(float)
     names = [f"{name}  {n:.0f}" for n, name in zip(x, added, strict=True)]
     with house_style():
         fig, upper, lower = _two_panels(x, names, top=0.15)
         for name, label in _LINES.items():
-            each, style = curve.sel(line=name), _STYLES[name] | {"label": label}
+            each, style = view.sel(line=name), _STYLES[name] | {"label": label}
             _draw(upper, x, each["kl"], style)
             _draw(lower, x, 100 * each["top1_change"], style)
             low, high = _interval(each)
             shade = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
             lower.fill_between(x, low, high, **shade)
         lower.set_xlabel("number of SE blocks spared, and the last one of this order")
-        _finish(fig, upper, lower, curve)
+        _finish(fig, upper, lower, view)
     return fig
-
-
-def block_cost_table(measured: xr.Dataset) -> pd.DataFrame:
-    """Numbers behind :func:`figure_block_costs`.
-
-    Parameters
-    ----------
-    measured : xr.Dataset, dims (treatment, block)
-
-    Returns
-    -------
-    pd.DataFrame
-        One row per block and treatment; accuracy changes as fractions.
-    """
-    return measured.to_dataframe(dim_order=["block", "treatment"]).reset_index()
-
-
-def freezing_table(curve: xr.Dataset) -> pd.DataFrame:
-    """Numbers behind :func:`figure_freezing_curve`.
-
-    Parameters
-    ----------
-    curve : xr.Dataset, dims (line, n_blocks)
-
-    Returns
-    -------
-    pd.DataFrame
-        One row per line and number of blocks; accuracy changes as fractions.
-    """
-    return curve.to_dataframe(dim_order=["line", "n_blocks"]).reset_index()
 
 
 def _two_panels(
@@ -198,16 +162,16 @@ def _shade_savings(
         fig.subplots_adjust(top=1 - 0.75 / fig.get_figheight())
 
 
-def _finish(fig: Figure, upper: Axes, lower: Axes, measured: xr.Dataset) -> None:
-    _scale_kl(upper, measured["kl"].to_numpy())
+def _finish(fig: Figure, upper: Axes, lower: Axes, view: xr.Dataset) -> None:
+    _scale_kl(upper, view["kl"].to_numpy())
     lower.axhline(0, color="0.4", linewidth=0.6, zorder=1)
-    if measured.attrs.get("top1") is None:
+    if view.attrs.get("top1") is None:
         reason = "no image of a class that the network knows"
         lower.text(0.5, 0.6, reason, transform=lower.transAxes, ha="center")
     for ax in (upper, lower):
         ax.grid(visible=False, axis="x")
     fig.align_ylabels([upper, lower])
-    share_legend([upper, lower], _title(measured))
+    share_legend([upper, lower], _title(view))
     finish(fig)
 
 
@@ -223,8 +187,8 @@ def _scale_kl(ax: Axes, kl: npt.NDArray[np.floating]) -> None:
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _title(measured: xr.Dataset) -> str:
-    attrs = measured.attrs
+def _title(view: xr.Dataset) -> str:
+    attrs = view.attrs
     judged = f"{attrs['architecture']}, {attrs['n_images']:,} images"
     if attrs.get("top1") is None:
         return judged

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from se_probe.errors import UsageError
 from se_probe.plots.layout import axes_size, finish, given_or_new, set_margins
 from se_probe.plots.style import COLOURS, DASHES, house_style
-from se_probe.stats.extremes import MARGIN
+from se_probe.stats import MARGIN
 
 __all__ = ["QUANTITIES", "Quantity", "figure_depth", "plot_depth_summary"]
 
@@ -53,7 +53,7 @@ def plot_depth_summary(
     Parameters
     ----------
     summary : xr.Dataset, dims (block,)
-        From :func:`~se_probe.stats.block_summary`.
+        From :func:`~se_probe.views.depth_profile`.
     quantities : sequence of str, optional
         Of "accuracy" (with its 95 % interval and the chance level), "between",
         "input_dependence", "open" and "closed"; all by default.
@@ -98,7 +98,7 @@ def figure_depth(summary: xr.Dataset) -> Figure:
     Parameters
     ----------
     summary : xr.Dataset, dims (block,)
-        From :func:`~se_probe.stats.block_summary`.
+        From :func:`~se_probe.views.depth_profile`.
 
     Returns
     -------

@@ -1,7 +1,6 @@
 """Every gate of a block, one row per image, sorted by class."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,9 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from se_probe.errors import UsageError
-from se_probe.gates import block_channels
-from se_probe.plots.binning import label_sorted_rows
+from se_probe.gates import block_names
 from se_probe.plots.labels import gate_limits, short_name
 from se_probe.plots.layout import (
     axes_size,
@@ -25,8 +22,9 @@ from se_probe.plots.layout import (
     panel_height,
     set_margins,
 )
-from se_probe.plots.selection import block_name, block_names
+from se_probe.plots.rows import check_cmap, class_edges, draw_rows, edge_centres
 from se_probe.plots.style import house_style
+from se_probe.views import block_part
 
 __all__ = ["figure_heatmaps", "panel_rows", "plot_gate_heatmap"]
 
@@ -36,30 +34,26 @@ _BOUNDARY_HEIGHT = 0.03  # inches of a class below which lines would hide it
 
 
 def plot_gate_heatmap(
-    record: xr.DataArray,
-    block: str,
+    view: xr.DataArray,
+    block: str | None = None,
     *,
-    classes: Sequence[str] | None = None,
     cmap: str = "viridis",
     limits: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw every gate of one block, one row per image, sorted by class.
 
-    Images are averaged within their class when they outnumber the rows of pixels (of a
-    figure saved by :func:`~se_probe.plots.save`), and the title says how many to a row.
-    All is drawn as one image, with lines between classes and the names that have room.
+    All is drawn as one image, with lines between classes and the names that have room;
+    the title says how many images are averaged to a row.
 
     Parameters
     ----------
-    record : xr.DataArray, dims (image, channel)
-        A gate record; only the channels of `block` are read.
-    block : str
-        Name or module path.
-    classes : sequence of str, optional
-        From top to bottom; all recorded classes, by class index, by default.
+    view : xr.DataArray, dims (row, channel)
+        From :func:`~se_probe.views.sorted_rows`.
+    block : str, optional
+        One of the view's; the only one by default.
     cmap : str, default "viridis"
-        Any colour map of matplotlib.
+        Any colour map of matplotlib or seaborn.
     limits : tuple of float, optional
         Gates at the ends of the colour bar; :func:`~se_probe.plots.gate_limits` of
         what is drawn by default.
@@ -73,21 +67,15 @@ def plot_gate_heatmap(
     Raises
     ------
     BlockNameError
-        If `block` means no block, or several.
-    ClassNameError
-        If a class is unknown, ambiguous, or was not recorded.
-    GateRecordError
-        If no image was recorded.
+        If the view does not show `block`.
     UsageError
         If there is no such colour map.
     """
-    _check_cmap(cmap)
-    channels = block_channels(record, block)
+    check_cmap(cmap)
+    part = block_part(view, block)
     with given_or_new(ax) as drawn:
-        (max_rows,) = _pixels(axes_size(drawn)[1])
-        rows = label_sorted_rows(record, channels, classes=classes, max_rows=max_rows)
-        image = _draw_rows(drawn, rows, cmap, limits or gate_limits(rows))
-        title = [block_name(record, block), _averaging(rows)]
+        image = _draw_panel(drawn, part, cmap, limits or gate_limits(part))
+        title = [block_names(part)[0], _averaging(part)]
         drawn.set_title("\n".join(filter(None, title)))
         figure = drawn.get_figure(root=True)
         if ax is None and figure is not None:
@@ -98,10 +86,8 @@ def plot_gate_heatmap(
 
 
 def figure_heatmaps(
-    record: xr.DataArray,
-    blocks: Sequence[str] | None = None,
+    view: xr.DataArray,
     *,
-    classes: Sequence[str] | None = None,
     cmap: str = "viridis",
     limits: tuple[float, float] | None = None,
     title: str = "",
@@ -110,10 +96,10 @@ def figure_heatmaps(
 
     Parameters
     ----------
-    record, classes, cmap, limits
-        See :func:`plot_gate_heatmap`. One pass over the record serves all blocks.
-    blocks : sequence of str, optional
-        Names, module paths or globs; :func:`~se_probe.plots.default_blocks` otherwise.
+    view : xr.DataArray, dims (row, channel)
+        From :func:`~se_probe.views.sorted_rows`.
+    cmap, limits
+        See :func:`plot_gate_heatmap`.
     title : str
         Over all panels.
 
@@ -124,34 +110,19 @@ def figure_heatmaps(
 
     Raises
     ------
-    BlockNameError
-        If a name means no block.
-    ClassNameError
-        If a class is unknown, ambiguous, or was not recorded.
-    GateRecordError
-        If no image was recorded.
     UsageError
         If there is no such colour map.
     """
-    _check_cmap(cmap)
-    chosen = block_names(record, blocks)
-    rows = label_sorted_rows(
-        record,
-        block_channels(record, chosen[0]) if len(chosen) == 1 else None,
-        classes=classes,
-        max_rows=panel_rows(len(chosen)),
-    )
-    parts = [rows.isel(channel=(rows["block"] == block).values) for block in chosen]
-    limits = limits or gate_limits(
-        [end(part.values) for part in parts for end in (np.min, np.max)]
-    )
+    check_cmap(cmap)
+    blocks = block_names(view)
+    limits = limits or gate_limits([view.values.min(), view.values.max()])
     with house_style():
-        fig, axes = new_panels(len(chosen))
-        for i, (block, part, ax) in enumerate(zip(chosen, parts, axes, strict=True)):
-            image = _draw_rows(ax, part, cmap, limits)
+        fig, axes = new_panels(len(blocks))
+        for i, (block, ax) in enumerate(zip(blocks, axes, strict=True)):
+            image = _draw_panel(ax, block_part(view, block), cmap, limits)
             ax.set_title(letter(i, len(axes), block))
             ax.set_ylabel("")
-        _add_bar_and_labels(fig, axes, image, rows, title)
+        _add_bar_and_labels(fig, axes, image, view, title)
         finish(fig)
     return fig
 
@@ -169,7 +140,7 @@ def _pixels(*inches: float) -> list[int]:
     return [max(1, round(length * dpi)) for length in inches]
 
 
-def _draw_rows(
+def _draw_panel(
     ax: Axes, rows: xr.DataArray, cmap: str, limits: tuple[float, float]
 ) -> AxesImage:
     # matplotlib's antialiasing is for images that are larger than the screen; it would
@@ -177,23 +148,19 @@ def _draw_rows(
     width, height = axes_size(ax)
     room = _pixels(height, width)
     fits = all(n <= n_fit for n, n_fit in zip(rows.shape, room, strict=True))
-    image = ax.imshow(
+    image = draw_rows(
+        ax,
         rows.values,
-        aspect="auto",
         cmap=cmap,
-        vmin=limits[0],
-        vmax=limits[1],
+        limits=limits,
         interpolation="nearest" if fits else "antialiased",
     )
-    names, edges = _class_edges(rows["class_name"].values)
-    if axes_size(ax)[1] / len(names) > _BOUNDARY_HEIGHT:
+    names, edges = class_edges(rows["class_name"].values)
+    if height / len(names) > _BOUNDARY_HEIGHT:
         _draw_boundaries(ax, edges)
     named = _names_with_room(ax, edges)
-    ax.set_yticks(_centres(edges)[named], [short_name(names[k]) for k in named])
+    ax.set_yticks(edge_centres(edges)[named], [short_name(names[k]) for k in named])
     ax.set_ylabel(_rows_label(rows, ax))
-    ax.set_xlabel("channel")
-    ax.locator_params(axis="x", integer=True)
-    ax.grid(visible=False)
     return image
 
 
@@ -229,23 +196,9 @@ def _rows_label(rows: xr.DataArray, ax: Axes) -> str:
     return f"{n_images:,} images by class" + (some if n_named < n_classes else "")
 
 
-def _class_edges(
-    class_names: npt.NDArray[Any],
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """Name of each class from top to bottom, and the edges between them in rows."""
-    starts = np.flatnonzero(
-        np.concatenate([[True], class_names[1:] != class_names[:-1]])
-    )
-    return class_names[starts], np.append(starts, len(class_names)) - 0.5
-
-
-def _centres(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return (edges[:-1] + edges[1:]) / 2
-
-
 def _names_with_room(ax: Axes, edges: npt.NDArray[np.float64]) -> list[int]:
     """Classes whose names do not run into the name above."""
-    inches = _centres(edges) / (edges[-1] - edges[0]) * axes_size(ax)[1]
+    inches = edge_centres(edges) / (edges[-1] - edges[0]) * axes_size(ax)[1]
     named = [0]
     for k, height in enumerate(inches):
         if height - inches[named[-1]] >= _NAME_HEIGHT:
@@ -264,13 +217,3 @@ def _averaging(rows: xr.DataArray) -> str:
     """How many images a row is the mean of, for the title; "" where it is one."""
     per_row = rows.attrs["images_per_row"]
     return f"each row: mean of up to {per_row:,} images" if per_row > 1 else ""
-
-
-def _check_cmap(cmap: str) -> None:
-    if cmap not in matplotlib.colormaps:
-        import seaborn  # noqa: F401  (brings rocket, mako, flare, crest, vlag, icefire)
-    if cmap not in matplotlib.colormaps:
-        raise UsageError(
-            f"there is no colour map {cmap!r}; there are viridis, magma, hot, rocket "
-            "and many more"
-        )

@@ -8,7 +8,6 @@ import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 
-from se_probe.plots.selection import Sampling, n_classes_of_network
 from se_probe.plots.style import N_CLEAR, N_NAMED
 
 __all__ = [
@@ -65,13 +64,11 @@ def set_gate_axis(axes: Sequence[Axes], values: npt.ArrayLike, label: str) -> No
         ax.set_ylabel(label if place is None or place.is_first_col() else "")
 
 
-def set_channel_axis(
-    ax: Axes, shown: xr.Dataset, moments: xr.Dataset, sampling: Sampling = "even"
-) -> None:
-    """Channel axis of a block, with how many of its channels are shown."""
-    n_channels = int((moments["block"] == shown["block"][0]).sum())
-    n_shown = shown.sizes["channel"]
-    how = ", at random" if sampling == "random" else ""
+def set_channel_axis(ax: Axes, part: xr.Dataset) -> None:
+    """Channel axis of one block of a view, with how many of its channels are shown."""
+    n_channels = int(part.attrs["n_channels"][part["block"].values[0]])
+    n_shown = part.sizes["channel"]
+    how = ", at random" if part.attrs["sampling"] == "random" else ""
     which = f"{n_shown} of {n_channels:,}{how}" if n_shown < n_channels else "all"
     ax.set_xlabel(f"channel ({which})")
     room = max(0.5, 0.02 * n_channels)
@@ -106,11 +103,11 @@ def fading_note(n_classes: int) -> str:
     return ""
 
 
-def reference_label(moments: xr.Dataset) -> str:
+def reference_label(view: xr.Dataset) -> str:
     """Entry of the legend for the grey curve: how many classes it is the mean of."""
-    n_recorded = moments.sizes["class_name"]
-    n_known = n_classes_of_network(moments)
-    if n_known is None or (moments["class_index"].values < 0).any():
+    n_recorded: int = view.attrs["n_recorded_classes"]
+    n_known: int | None = view.attrs["n_network_classes"]
+    if n_known is None:
         return f"mean of the {n_recorded:,} recorded classes"
     if n_recorded == n_known:
         return f"mean of all {n_known:,} classes"

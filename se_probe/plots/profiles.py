@@ -1,7 +1,7 @@
 """Mean gate of each class, channel by channel: what a block tells classes apart by."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from se_probe.gates import block_names
 from se_probe.plots.labels import (
     class_label,
     cloud_label,
@@ -24,15 +25,6 @@ from se_probe.plots.layout import (
     new_panels,
     share_legend,
 )
-from se_probe.plots.selection import (
-    NChannels,
-    Picking,
-    Sampling,
-    block_name,
-    block_names,
-    find_classes,
-    shown_channels,
-)
 from se_probe.plots.style import (
     CLOUD,
     N_NAMED,
@@ -42,39 +34,30 @@ from se_probe.plots.style import (
     cloud_alpha,
     house_style,
 )
-from se_probe.stats import reference_curve
+from se_probe.views import block_part
 
 __all__ = ["figure_profiles", "plot_class_profile"]
 
 
 def plot_class_profile(
-    moments: xr.Dataset,
-    block: str,
-    classes: Sequence[str] | None = None,
+    view: xr.Dataset,
+    block: str | None = None,
     *,
-    channels: NChannels = 50,
-    sampling: Sampling = "even",
-    seed: int = 0,
     reference: bool = True,
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the mean gate of each class over the channels of one block.
 
-    One panel of the paper's figure on the role of excitation. Images count whether or
-    not the network named their class rightly: the paper does not say otherwise.
+    One panel of the paper's figure on the role of excitation. From nine classes on
+    curves fade; more than twenty are drawn as one cloud without names.
 
     Parameters
     ----------
-    moments : xr.Dataset
-        From :func:`~se_probe.stats.class_moments`.
-    block : str
-        Name or module path.
-    classes : sequence of str, optional
-        All recorded classes by default. From nine classes on curves fade; more than
-        twenty are drawn as one cloud without names.
-    channels, sampling, seed
-        See :func:`~se_probe.plots.pick_channels`.
+    view : xr.Dataset, dims (class_name, channel)
+        From :func:`~se_probe.views.class_profiles`.
+    block : str, optional
+        One of the view's; the only one by default.
     reference : bool, default True
         Whether to draw the mean of all recorded classes, in grey.
     styles : mapping of str to dict, optional
@@ -89,86 +72,61 @@ def plot_class_profile(
     Raises
     ------
     BlockNameError
-        If `block` means no block, or several.
-    ClassNameError
-        If a class is unknown, ambiguous, or was not recorded.
-    UsageError
-        If `channels` or `sampling` cannot be meant.
+        If the view does not show `block`.
 
     References
     ----------
     Hu, Shen, Sun. CVPR 2018, section 7.2; figure 6 of arXiv version 4.
     https://arxiv.org/abs/1709.01507
     """
-    names = find_classes(moments, classes)
-    block = block_name(moments, block)
-    shown = shown_channels(
-        moments, block, channels=channels, sampling=sampling, seed=seed
-    )
-    is_cloud = len(names) > N_NAMED and styles is None
+    part = block_part(view, block)
+    n_classes = part.sizes["class_name"]
+    is_cloud = n_classes > N_NAMED and styles is None
     with given_or_new(ax) as drawn:
         if is_cloud:
-            _draw_cloud(drawn, shown.sel(class_name=names))
+            _draw_cloud(drawn, part)
         else:
-            styles = styles or class_styles(names)
-            _draw_curves(drawn, shown.sel(class_name=names), styles)
+            _draw_curves(
+                drawn, part, styles or class_styles(part["class_name"].values.tolist())
+            )
         if reference:
-            _draw_reference(drawn, shown, on_cloud=is_cloud)
-        drawn.set_title(block)
-        set_channel_axis(drawn, shown, moments, sampling)
-        set_gate_axis([drawn], shown["mean"].sel(class_name=names), "mean gate")
+            _draw_reference(drawn, part, on_cloud=is_cloud)
+        drawn.set_title(block_names(part)[0])
+        set_channel_axis(drawn, part)
+        set_gate_axis([drawn], part["mean"], "mean gate")
         if ax is None:
-            share_legend([drawn], fading_note(len(names)))
+            share_legend([drawn], fading_note(n_classes))
     return drawn
 
 
 def figure_profiles(
-    moments: xr.Dataset,
-    classes: Sequence[str] | None = None,
-    blocks: Sequence[str] | None = None,
+    view: xr.Dataset,
     *,
     reference: bool = True,
-    **picking: Unpack[Picking],
+    styles: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Figure:
     """Draw the class profiles of several blocks under one legend: the paper's figure.
 
     Parameters
     ----------
-    moments, classes, reference
+    view : xr.Dataset, dims (class_name, channel)
+        From :func:`~se_probe.views.class_profiles`.
+    reference, styles
         See :func:`plot_class_profile`.
-    blocks : sequence of str, optional
-        Names, module paths or globs; :func:`~se_probe.plots.default_blocks` otherwise.
-    **picking
-        `channels`, `sampling` and `seed` of :func:`~se_probe.plots.pick_channels`.
 
     Returns
     -------
     Figure
         7 inches wide, or 4.5 for one block.
-
-    Raises
-    ------
-    BlockNameError
-        If a name means no block.
-    ClassNameError
-        If a class is unknown, ambiguous, or was not recorded.
-    UsageError
-        If the channels cannot be meant.
     """
-    names = find_classes(moments, classes)
-    chosen = block_names(moments, blocks)
+    blocks = block_names(view)
     with house_style():
-        fig, axes = new_panels(len(chosen))
-        values = []
-        for i, (block, ax) in enumerate(zip(chosen, axes, strict=True)):
-            plot_class_profile(
-                moments, block, names, reference=reference, ax=ax, **picking
-            )
+        fig, axes = new_panels(len(blocks))
+        for i, (block, ax) in enumerate(zip(blocks, axes, strict=True)):
+            plot_class_profile(view, block, reference=reference, styles=styles, ax=ax)
             ax.set_title(letter(i, len(axes), block))
-            shown = shown_channels(moments, block, **picking)
-            values.append(shown["mean"].sel(class_name=names).values.ravel())
-        set_gate_axis(axes, np.concatenate(values), "mean gate")
-        share_legend(axes, fading_note(len(names)))
+        set_gate_axis(axes, view["mean"], "mean gate")
+        share_legend(axes, fading_note(view.sizes["class_name"]))
         finish(fig)
     return fig
 
@@ -192,6 +150,6 @@ def _draw_cloud(ax: Axes, shown: xr.Dataset) -> None:
 
 def _draw_reference(ax: Axes, shown: xr.Dataset, *, on_cloud: bool) -> None:
     x = shown["channel_in_block"].values
-    curve = reference_curve(shown).values
+    curve = shown["reference"].values
     label = reference_label(shown)
     ax.plot(x, curve, label=label, **(REFERENCE_ON_CLOUD if on_cloud else REFERENCE))

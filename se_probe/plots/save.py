@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib
 import pandas as pd  # type: ignore[import-untyped]
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -66,13 +67,13 @@ def _spell_out(fig: Figure) -> None:
             text.set_fontfeatures(("-liga",))
 
 
-def save_table(table: pd.DataFrame, path: str | Path) -> Path:
-    """Save a table as csv, with six significant digits.
+def save_table(view: xr.Dataset | pd.DataFrame, path: str | Path) -> Path:
+    """Save the numbers of a view as csv, with six significant digits.
 
     Parameters
     ----------
-    table : pd.DataFrame
-        From one of the `*_table` functions.
+    view : xr.Dataset or pd.DataFrame
+        One row per combination of its dims, or a table.
     path : path
         Folders are made, and a file of that name is written over.
 
@@ -82,5 +83,6 @@ def save_table(table: pd.DataFrame, path: str | Path) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    table = view.to_dataframe().reset_index() if isinstance(view, xr.Dataset) else view
     table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
     return path

@@ -19,6 +19,7 @@ from se_probe.progress import Progress
 from se_probe.record import record_gates
 from se_probe.stats import class_moments, compare_without_order
 from se_probe.training import EpochResult, Recipe, prepare_training, train_network
+from se_probe.views import sorted_rows
 
 __all__ = ["Pair", "Run", "compare_runs", "train_run"]
 
@@ -172,7 +173,7 @@ def train_run(
         recorded = replace(test.take({}, n_recorded), batch_size=RECORDED_BATCH)
         gates = record_gates(network, recorded)
     name = f"heatmap_run{number}_seed{recipe.seed}.png"
-    figure = save(figure_heatmaps(gates), out / name)
+    figure = save(figure_heatmaps(sorted_rows(gates)), out / name)
     accuracy = history[-1]["test_accuracy"]
     return Run(number, recipe.seed, tuple(weights), accuracy, gates, figure)
 

@@ -7,9 +7,15 @@ order in which the network could spare the blocks, and how alike two networks ar
 channels have no common order.
 """
 
-from se_probe.stats.extremes import saturation
-from se_probe.stats.moments import class_moments, reference_curve
-from se_probe.stats.nearest_mean import separability, wilson_interval
+from se_probe.stats.extremes import MARGIN, saturation
+from se_probe.stats.moments import (
+    class_moments,
+    moments_of,
+    reference_curve,
+    require_images,
+)
+from se_probe.stats.nearest_mean import MIN_IMAGES, separability, wilson_interval
+from se_probe.stats.outcome import record_summary
 from se_probe.stats.ranking import (
     CRITERIA,
     Criterion,
@@ -18,12 +24,14 @@ from se_probe.stats.ranking import (
     rank_agreement,
     rank_blocks,
 )
-from se_probe.stats.summary import block_summary, describe_depth
+from se_probe.stats.summary import block_summary
 from se_probe.stats.variance import input_dependence, variance_shares
 from se_probe.stats.without_order import class_similarity, compare_without_order
 
 __all__ = [
     "CRITERIA",
+    "MARGIN",
+    "MIN_IMAGES",
     "Criterion",
     "RankAgreement",
     "block_scores",
@@ -31,11 +39,13 @@ __all__ = [
     "class_moments",
     "class_similarity",
     "compare_without_order",
-    "describe_depth",
     "input_dependence",
+    "moments_of",
     "rank_agreement",
     "rank_blocks",
+    "record_summary",
     "reference_curve",
+    "require_images",
     "saturation",
     "separability",
     "variance_shares",

@@ -12,7 +12,7 @@ from se_probe.errors import GateRecordError
 from se_probe.gates import recorded, row_batches
 from se_probe.stats.by_block import channel_labels
 
-__all__ = ["class_moments", "reference_curve", "require_images"]
+__all__ = ["class_moments", "moments_of", "reference_curve", "require_images"]
 
 
 def class_moments(record: xr.DataArray) -> xr.Dataset:
@@ -72,6 +72,26 @@ def class_moments(record: xr.DataArray) -> xr.Dataset:
         | channel_labels(record),
         attrs=record.attrs,
     )
+
+
+def moments_of(source: xr.DataArray | xr.Dataset) -> xr.Dataset:
+    """Moments of a record, or the moments themselves where they are at hand.
+
+    Parameters
+    ----------
+    source : xr.DataArray or xr.Dataset
+        A gate record, or what :func:`class_moments` made of one.
+
+    Returns
+    -------
+    xr.Dataset
+
+    Raises
+    ------
+    GateRecordError
+        If no image was recorded, or a class name occurs with two wnids or two indices.
+    """
+    return source if isinstance(source, xr.Dataset) else class_moments(source)
 
 
 def reference_curve(moments: xr.Dataset) -> xr.DataArray:

@@ -1,8 +1,11 @@
+"""Learning curves as they are drawn."""
+
 import numpy as np
 import pytest
 
-from se_probe.errors import UsageError
-from se_probe.plots.learning_curve import figure_learning_curve, history_table
+from figures import LOOK
+from se_probe.plots import figure_learning_curve
+from se_probe.views import learning_curve
 
 
 def run_of(n_epochs):
@@ -21,7 +24,7 @@ def run_of(n_epochs):
 
 
 def test_curves_are_the_losses_and_the_accuracies_in_percent():
-    fig = figure_learning_curve(run_of(4))
+    fig = figure_learning_curve(learning_curve(run_of(4)))
 
     loss, accuracy = fig.axes
     epochs = np.arange(1, 5)
@@ -33,7 +36,7 @@ def test_curves_are_the_losses_and_the_accuracies_in_percent():
 
 
 def test_training_and_held_out_curves_keep_their_looks_in_both_panels():
-    loss, accuracy = figure_learning_curve(run_of(3)).axes
+    loss, accuracy = figure_learning_curve(learning_curve(run_of(3))).axes
 
     looks = [
         [(line.get_label(), line.get_color(), line.get_linestyle()) for line in lines]
@@ -44,7 +47,7 @@ def test_training_and_held_out_curves_keep_their_looks_in_both_panels():
 
 
 def test_a_single_epoch_is_drawn_as_a_point_on_whole_epochs():
-    loss, _ = figure_learning_curve(run_of(1)).axes
+    loss, _ = figure_learning_curve(learning_curve(run_of(1))).axes
 
     assert loss.get_xlim() == (0.5, 1.5)
     assert loss.get_lines()[0].get_marker() == "o"
@@ -52,25 +55,11 @@ def test_a_single_epoch_is_drawn_as_a_point_on_whole_epochs():
 
 
 def test_many_epochs_are_drawn_without_markers():
-    loss, _ = figure_learning_curve(run_of(200)).axes
+    loss, _ = figure_learning_curve(learning_curve(run_of(200))).axes
 
     assert loss.get_lines()[0].get_marker() in {"", "None"}
 
 
-def test_table_has_a_row_for_each_epoch_in_the_history_s_words():
-    table = history_table(run_of(3))
-
-    assert table.to_dict("records") == run_of(3)
-
-
-def test_no_epochs_are_refused():
-    with pytest.raises(UsageError, match="there are no epochs"):
-        figure_learning_curve([])
-
-
-def test_an_epoch_without_its_accuracy_is_refused():
-    history = run_of(2)
-    del history[1]["test_accuracy"]
-
-    with pytest.raises(UsageError, match="but test_accuracy is missing"):
-        history_table(history)
+@pytest.mark.mpl_image_compare(**LOOK)
+def test_learning_curve_looks_as_before():
+    return figure_learning_curve(learning_curve(run_of(6)))

@@ -11,8 +11,6 @@ import torch
 from se_probe.errors import GateRecordError, SEProbeError, UsageError
 from se_probe.gates import make_gates
 from se_probe.images.batches import _BatchReader
-from se_probe.plots import save
-from se_probe.plots.pairs import RecordPair, figure_pairs
 from se_probe.record import pinned_numerics
 from se_probe.reproduce import (
     compare_runs,
@@ -270,62 +268,6 @@ def test_similarity_is_not_defined_for_two_classes_or_constant_gates():
 
 
 # --- side by side --------------------------------------------------------------------
-
-
-@pytest.fixture
-def two_records():
-    names = ["pug", "cliff"] * 2
-    first = make_gates(
-        {"SE_2_1": [[0.1, 0.9], [0.4, 0.2], [0.3, 0.7], [0.4, 0.6]]}, names
-    )
-    return first, first.copy(data=first.values[:, ::-1])
-
-
-def panels(fig):
-    return [ax.get_images()[0].get_array() for ax in fig.axes if ax.get_title()]
-
-
-def test_panels_show_both_records_by_class_and_their_difference(two_records):
-    first, second = two_records
-
-    fig = figure_pairs([RecordPair(first, second, ("one", "two"), True)], "SE_2_1")
-
-    left, middle, right = panels(fig)
-    by_class = first.values[[1, 3, 0, 2]]
-    np.testing.assert_allclose(left, by_class)
-    np.testing.assert_allclose(middle, by_class[:, ::-1])
-    np.testing.assert_allclose(right, by_class[:, ::-1] - by_class)
-    assert [ax.get_title() for ax in fig.axes[:2]] == ["one", "two"]
-
-
-def test_channels_without_common_order_are_sorted_first(two_records):
-    first, second = two_records
-
-    fig = figure_pairs([RecordPair(first, second, ("one", "two"), False)], "SE_2_1")
-
-    assert not panels(fig)[2].any()
-    assert "sorted by mean gate" in fig.axes[2].get_xlabel()
-    assert "0 everywhere" in fig.axes[2].get_title()
-
-
-def test_pairs_are_drawn_with_the_same_bytes_twice(two_records, tmp_path):
-    pair = RecordPair(*two_records, ("one", "two"), True)
-
-    paths = [
-        save(figure_pairs([pair], "SE_2_1"), tmp_path / f"{i}.png") for i in range(2)
-    ]
-
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-
-
-def test_pairs_of_other_images_are_refused(two_records):
-    first, second = two_records
-    pair = RecordPair(first, second[:3], ("one", "two"), True)
-
-    with pytest.raises(GateRecordError, match="same images"):
-        figure_pairs([pair], "SE_2_1")
-    with pytest.raises(UsageError, match="no pairs"):
-        figure_pairs([], "SE_2_1")
 
 
 # --- the command ---------------------------------------------------------------------

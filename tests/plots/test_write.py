@@ -11,8 +11,8 @@ from se_probe.errors import GateRecordError, UsageError
 from se_probe.gates import make_gates
 from se_probe.images import open_images
 from se_probe.plots import figure_heatmaps, write_figures
-from se_probe.plots.batches import batch_limits, one_batch
 from se_probe.record import record_gates
+from se_probe.views import Selection, sorted_rows
 
 DIGITS = Path(__file__).parents[2] / "checkpoints" / "se_lenet_digits.pt"
 
@@ -90,7 +90,9 @@ def test_title_of_an_averaged_batch_keeps_both_lines():
         {"SE_2_1": np.random.default_rng(0).random((900, 2))}, ["a"] * 900
     )
 
-    fig = figure_heatmaps(many, title="batch 7: 900 images, sorted by class")
+    fig = figure_heatmaps(
+        sorted_rows(many, max_rows=480), title="batch 7: 900 images, sorted by class"
+    )
 
     assert fig.get_suptitle().splitlines() == [
         "batch 7: 900 images, sorted by class",
@@ -100,19 +102,26 @@ def test_title_of_an_averaged_batch_keeps_both_lines():
     assert lowest > fig.axes[0].title.get_window_extent().y1
 
 
-def test_batches_share_the_ends_of_the_colour_bar():
-    record = two_blocks()
-    parts = [one_batch(record, number, list("abc")) for number in (0, 2)]
+def test_batches_share_the_ends_of_the_colour_bar(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "se_probe.plots.write.save", lambda fig, path: drawn.append(fig) or path
+    )
 
-    assert batch_limits(parts, ["SE_2_1"]) == (0.05, 0.25)
-    assert batch_limits(parts) == (0.0, 1.0)
+    selection = Selection(blocks=["SE_2_1"])
+    write_figures(
+        two_blocks(), tmp_path, selection, figures=["heatmap"], batches=[0, 2]
+    )
+
+    images = [ax.images[0] for fig in drawn[2::2] for ax in fig.axes[:1]]
+    assert {image.get_clim() for image in images} == {(0.05, 0.25)}
 
 
 def test_batch_shows_the_asked_classes_that_it_holds(tmp_path):
     write_figures(
         two_blocks(),
         tmp_path,
-        ["c", "a"],
+        Selection(classes=["c", "a"]),
         figures=["heatmap"],
         formats=["png"],
         batches=[1, 2],
@@ -132,7 +141,9 @@ def test_impossible_batches_are_refused_before_anything_is_drawn(tmp_path):
     with pytest.raises(UsageError, match="no batch 3: 10 images in batches of 4 make"):
         write_figures(two_blocks(), out, batches=[0, 3])
     with pytest.raises(UsageError, match="batch 0 of the record has no gates of c"):
-        write_figures(two_blocks(), out, ["c"], figures=["heatmap"], batches=[0])
+        write_figures(
+            two_blocks(), out, Selection(["c"]), figures=["heatmap"], batches=[0]
+        )
     with pytest.raises(UsageError, match="add heatmap to the figures"):
         write_figures(two_blocks(), out, figures=["profiles"], batches=[0])
     with pytest.raises(GateRecordError, match="does not say its batch size"):

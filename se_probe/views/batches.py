@@ -1,16 +1,16 @@
 """Single batches of a record, as the network saw them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
 import xarray as xr
 
 from se_probe.errors import GateRecordError, UsageError
 from se_probe.gates import recorded
-from se_probe.plots.labels import gate_limits
-from se_probe.plots.selection import block_names, listed
+from se_probe.views.rows import MAX_ROWS, sorted_rows
+from se_probe.views.selection import Selection, find_classes, listed
 
-__all__ = ["batch_limits", "check_batches", "one_batch"]
+__all__ = ["batch_rows", "check_batches"]
 
 
 def check_batches(numbers: Sequence[int], n_images: int, batch_size: int) -> None:
@@ -40,10 +40,14 @@ def check_batches(numbers: Sequence[int], n_images: int, batch_size: int) -> Non
             )
 
 
-def one_batch(
-    record: xr.DataArray, number: int, classes: Sequence[str]
+def batch_rows(
+    record: xr.DataArray,
+    number: int,
+    selection: Selection | None = None,
+    *,
+    max_rows: int = MAX_ROWS,
 ) -> xr.DataArray:
-    """Recorded rows of one batch and some classes, in the batch's order.
+    """Every gate of some blocks in one batch, its images sorted by class.
 
     Parameters
     ----------
@@ -51,13 +55,15 @@ def one_batch(
         A gate record that says its batch size.
     number : int
         From 0.
-    classes : sequence of str
-        Names as recorded; the batch need not hold them all.
+    selection : Selection, optional
+        As for :func:`sorted_rows`; the batch need not hold all of its classes.
+    max_rows : int, default 300
+        As for :func:`sorted_rows`.
 
     Returns
     -------
-    xr.DataArray, dims (image, channel)
-        With at least one row.
+    xr.DataArray, dims (row, channel)
+        As of :func:`sorted_rows`, with the attribute `batch`.
 
     Raises
     ------
@@ -66,6 +72,8 @@ def one_batch(
     GateRecordError
         If the record does not say its batch size.
     """
+    selection = selection or Selection()
+    classes = find_classes(record, selection.classes)
     size = record.attrs.get("batch_size")
     if not size:
         raise GateRecordError(
@@ -73,38 +81,11 @@ def one_batch(
         )
     check_batches([number], record.sizes["image"], size)
     batch = record.isel(image=slice(number * size, (number + 1) * size))
-    is_asked = recorded(batch) & np.isin(batch["class_name"].values, list(classes))
-    if not is_asked.any():
+    held = set(batch["class_name"].values[recorded(batch)])
+    shown = [name for name in classes if name in held]
+    if not shown:
         raise UsageError(
             f"batch {number} of the record has no gates of {listed(classes)}"
         )
-    return batch.isel(image=is_asked)
-
-
-def batch_limits(
-    batches: Sequence[xr.DataArray], blocks: Sequence[str] | None = None
-) -> tuple[float, float]:
-    """Ends of a colour bar that several batches share, so that they can be compared.
-
-    Parameters
-    ----------
-    batches : sequence of xr.DataArray, dims (image, channel)
-        From :func:`one_batch`.
-    blocks : sequence of str, optional
-        As in :func:`~se_probe.plots.figure_heatmaps`.
-
-    Returns
-    -------
-    low, high : float
-
-    Raises
-    ------
-    BlockNameError
-        If a name means no block.
-    """
-    ends = []
-    for batch in batches:
-        is_shown = np.isin(batch["block"].values, block_names(batch, blocks))
-        gates = batch.isel(channel=is_shown).values
-        ends += [gates.min(), gates.max()]
-    return gate_limits(ends)
+    rows = sorted_rows(batch, replace(selection, classes=shown), max_rows=max_rows)
+    return rows.assign_attrs(batch=number)

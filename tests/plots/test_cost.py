@@ -5,12 +5,9 @@ import pytest
 import xarray as xr
 from matplotlib.text import Text
 
-from se_probe.plots import (
-    block_cost_table,
-    figure_block_costs,
-    figure_freezing_curve,
-    freezing_table,
-)
+from figures import LOOK
+from se_probe.plots import figure_block_costs, figure_freezing_curve
+from se_probe.views import block_costs, freezing_costs
 
 NAMES = ["SE_2_1", "SE_3_1", "SE_3_2", "SE_4_1"]
 ATTRS = {"architecture": "se_net", "n_images": 200, "n_known": 180, "top1": 0.85}
@@ -31,7 +28,7 @@ def measured():
     variables = with_changes(dims, kl, change)
     variables["parameters"] = ("block", np.array([500, 12_000, 12_000, 40]))
     coords = {"treatment": ["frozen", "identity"], "block": NAMES}
-    return xr.Dataset(variables, coords=coords, attrs=ATTRS)
+    return block_costs(xr.Dataset(variables, coords=coords, attrs=ATTRS))
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def curve():
     variables["added"] = (dims, np.array([order, order, NAMES[::-1]], dtype=object))
     variables["parameters"] = (dims, np.cumsum(np.full((3, 4), 100), axis=1))
     coords = {"line": ["frozen", "identity", "random"], "n_blocks": range(1, 5)}
-    return xr.Dataset(variables, coords=coords, attrs=ATTRS)
+    return freezing_costs(xr.Dataset(variables, coords=coords, attrs=ATTRS))
 
 
 def lines_of(ax):
@@ -160,12 +157,11 @@ def test_no_text_lies_outside_the_page(measured, curve):
                 assert page.y0 <= box.y0 <= box.y1 <= page.y1, text
 
 
-def test_tables_hold_every_number(measured, curve):
-    costs, freezing = block_cost_table(measured), freezing_table(curve)
+@pytest.mark.mpl_image_compare(**LOOK)
+def test_block_costs_look_as_before(measured):
+    return figure_block_costs(measured)
 
-    assert len(costs) == 8
-    row = costs[(costs["block"] == "SE_3_2") & (costs["treatment"] == "identity")]
-    assert row["kl"].item() == 2.0
-    assert row["parameters"].item() == 12_000
-    assert len(freezing) == 12
-    assert freezing["added"].tolist()[:4] == ["SE_3_1", "SE_2_1", "SE_3_2", "SE_4_1"]
+
+@pytest.mark.mpl_image_compare(**LOOK)
+def test_freezing_curve_looks_as_before(curve):
+    return figure_freezing_curve(curve)

@@ -1,0 +1,51 @@
+"""What one picture shows, as labelled data: computed once, painted at will.
+
+A view takes a gate record, or its moments, and a :class:`Selection`; names of classes,
+blocks and channels become positions here and nowhere else, and numbers are computed
+here and nowhere else. Painters (:mod:`se_probe.plots`) take a view and nothing more;
+the table beside a picture is ``view.to_dataframe()``. Nothing is drawn here.
+"""
+
+from se_probe.views.batches import batch_rows, check_batches
+from se_probe.views.cost import block_costs, freezing_costs
+from se_probe.views.depth import depth_profile
+from se_probe.views.history import learning_curve
+from se_probe.views.pairs import RecordPair, paired_rows
+from se_probe.views.profiles import class_profiles
+from se_probe.views.rows import rows_table, sorted_rows
+from se_probe.views.selection import (
+    Chosen,
+    Selection,
+    block_part,
+    default_blocks,
+    default_classes,
+    default_pair,
+    find_classes,
+    listed,
+    pick_channels,
+)
+from se_probe.views.words import describe_depth
+
+__all__ = [
+    "Chosen",
+    "RecordPair",
+    "Selection",
+    "batch_rows",
+    "block_costs",
+    "block_part",
+    "check_batches",
+    "class_profiles",
+    "default_blocks",
+    "default_classes",
+    "default_pair",
+    "depth_profile",
+    "describe_depth",
+    "find_classes",
+    "freezing_costs",
+    "learning_curve",
+    "listed",
+    "paired_rows",
+    "pick_channels",
+    "rows_table",
+    "sorted_rows",
+]

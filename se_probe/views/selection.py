@@ -1,0 +1,398 @@
+"""Which classes, blocks and channels a view shows: names become positions, once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypedDict, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from se_probe.class_names import PAPER_CLASSES, label_set
+from se_probe.errors import BlockNameError, ClassNameError, UsageError
+from se_probe.gates import (
+    block_channels,
+    block_facts,
+    block_names,
+    match_blocks,
+    recorded,
+)
+from se_probe.stats import require_images
+
+__all__ = [
+    "MAX_PANELS",
+    "Choices",
+    "Chosen",
+    "NChannels",
+    "Sampling",
+    "Selection",
+    "block_part",
+    "default_blocks",
+    "default_classes",
+    "default_pair",
+    "find_classes",
+    "listed",
+    "pick_channels",
+]
+
+MAX_PANELS = 6
+_N_DEFAULT_CLASSES = 10
+_PAPERS_PAIR = ("n01443537", "n02690373")  # goldfish and plane
+
+Sampling = Literal["even", "random"]
+NChannels = int | Literal["all"]
+Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
+
+
+class Choices(TypedDict, total=False):
+    """The fields of :class:`Selection`, where a view is asked for by keywords."""
+
+    classes: Sequence[str] | None
+    blocks: Sequence[str] | None
+    channels: NChannels
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a :class:`Selection` means in one record.
+
+    Parameters
+    ----------
+    classes : list of str
+        Recorded names, in the order asked.
+    blocks : list of str
+        In network order.
+    channels : np.ndarray
+        Positions along `channel` in the record, block by block.
+    n_channels : dict of str to int
+        Channels of each block in the record.
+    """
+
+    classes: list[str]
+    blocks: list[str]
+    channels: npt.NDArray[np.intp]
+    n_channels: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which classes, blocks and channels a view shows.
+
+    Parameters
+    ----------
+    classes : sequence of str, optional
+        Recorded names, or what :meth:`~se_probe.class_names.LabelSet.find` takes. All
+        recorded classes, by class index, by default.
+    blocks : sequence of str, optional
+        Names, module paths or globs of either; :func:`default_blocks` otherwise.
+    channels : int or "all", default 50
+        How many channels of each block; all of them where the block has no more.
+    sampling : {"even", "random"}, default "even"
+        Evenly spaced from the first channel to the last, or drawn without replacement.
+    seed : int, default 0
+        Of the random draw.
+
+    Examples
+    --------
+    >>> from se_probe.gates import make_gates
+    >>> gates = make_gates({"SE_2_1": [[0.1, 0.9]], "SE_3_1": [[0.5]]}, ["pug"])
+    >>> Selection(blocks=["SE_3_*"]).resolve(gates).channels
+    array([2])
+    """
+
+    classes: Sequence[str] | None = None
+    blocks: Sequence[str] | None = None
+    channels: NChannels = 50
+    sampling: Sampling = "even"
+    seed: int = 0
+
+    @classmethod
+    def of(cls, selection: "Selection | None", choices: Choices) -> "Selection":
+        """The selection that was given, or the one that keywords describe.
+
+        Returns
+        -------
+        Selection
+
+        Raises
+        ------
+        UsageError
+            If both are given.
+        """
+        if selection is None:
+            return cls(**choices)
+        if choices:
+            raise UsageError(
+                "a view takes a Selection or its fields by keyword, not both; got "
+                f"{', '.join(choices)} beside a Selection"
+            )
+        return selection
+
+    def resolve(self, source: xr.DataArray | xr.Dataset) -> Chosen:
+        """Find what is meant in a record or its moments.
+
+        Parameters
+        ----------
+        source : xr.DataArray or xr.Dataset
+            A gate record or its moments, whole or cut down.
+
+        Returns
+        -------
+        Chosen
+
+        Raises
+        ------
+        BlockNameError
+            If a name means no block.
+        ClassNameError
+            If a class is unknown, ambiguous, or was not recorded.
+        UsageError
+            If there are no classes, or the channels cannot be meant.
+        """
+        classes = find_classes(source, self.classes)
+        facts = block_facts(source)
+        blocks = (
+            match_blocks(self.blocks, facts) if self.blocks else default_blocks(facts)
+        )
+        every = np.arange(source.sizes["channel"])
+        places = {block: every[block_channels(source, block)] for block in blocks}
+        picked = [self._pick(channels) for channels in places.values()]
+        return Chosen(
+            classes,
+            blocks,
+            np.concatenate(picked),
+            {block: len(channels) for block, channels in places.items()},
+        )
+
+    def whole_blocks(self) -> "Selection":
+        """The same classes and blocks, with every channel."""
+        return replace(self, channels="all")
+
+    def _pick(self, channels: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        shown = pick_channels(len(channels), self.channels, self.sampling, self.seed)
+        return channels[shown]
+
+
+def default_blocks(facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """At most six blocks that show how gates change along the network.
+
+    The last block of each earlier stage, then of the last stage the first, the last
+    and evenly spaced ones between. For a network of ResNet-50's shape these are the
+    panels of the paper's figure: SE_2_3, SE_3_4, SE_4_6, SE_5_1, SE_5_2, SE_5_3.
+
+    Parameters
+    ----------
+    facts : sequence of mappings
+        Each block's `name` and `stage`, in network order.
+
+    Returns
+    -------
+    list of str
+        In network order.
+
+    References
+    ----------
+    Hu, Shen, Sun. CVPR 2018, section 7.2. https://arxiv.org/abs/1709.01507
+
+    Examples
+    --------
+    >>> names = ["SE_2_1", "SE_2_2", "SE_3_1", "SE_3_2", "SE_3_3"]
+    >>> default_blocks([{"name": n, "stage": int(n[3])} for n in names])
+    ['SE_2_2', 'SE_3_1', 'SE_3_2', 'SE_3_3']
+    """
+    stages: dict[int, list[str]] = {}
+    for fact in facts:
+        stages.setdefault(int(fact["stage"]), []).append(str(fact["name"]))
+    if not stages:
+        return []
+    *earlier, last_stage = stages.values()
+    n_kept = min(2, len(last_stage))
+    ends = [blocks[-1] for blocks in earlier][n_kept - MAX_PANELS :]
+    picked = pick_channels(len(last_stage), MAX_PANELS - len(ends))
+    return ends + [last_stage[i] for i in picked]
+
+
+def pick_channels(
+    n_channels: int,
+    channels: NChannels = 50,
+    sampling: Sampling = "even",
+    seed: int = 0,
+) -> npt.NDArray[np.intp]:
+    """Channels of a block that a figure shows, the same for every class.
+
+    The paper takes "fifty uniformly sampled channels", which may mean either sampling.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of the block.
+    channels : int or "all", default 50
+        How many to show; all of them where the block has no more.
+    sampling : {"even", "random"}, default "even"
+        Evenly spaced from the first channel to the last, or drawn without replacement.
+    seed : int, default 0
+        Of the random draw.
+
+    Returns
+    -------
+    np.ndarray, length min(channels, n_channels)
+        Positions within the block, ascending.
+
+    Raises
+    ------
+    UsageError
+        If `channels` is below 1, or the sampling unknown.
+
+    Examples
+    --------
+    >>> pick_channels(256, 5)
+    array([  0,  64, 128, 191, 255])
+    """
+    if channels != "all" and channels < 1:
+        raise UsageError(f"expected 1 channel or more, or 'all', got {channels}")
+    if sampling not in {"even", "random"}:
+        raise UsageError(f"expected sampling 'even' or 'random', got {sampling!r}")
+    if channels == "all" or channels >= n_channels:
+        return np.arange(n_channels)
+    if sampling == "even":
+        return np.linspace(0, n_channels - 1, channels).round().astype(np.intp)
+    drawn = np.random.default_rng(seed).choice(n_channels, channels, replace=False)
+    return np.sort(drawn)
+
+
+def block_part(view: Labelled, block: str | None = None) -> Labelled:
+    """Channels of one block of a view.
+
+    Parameters
+    ----------
+    view : xr.DataArray or xr.Dataset
+        With the coordinate `block` along `channel`.
+    block : str, optional
+        Name or module path; the block of the view where it has only one.
+
+    Returns
+    -------
+    xr.DataArray or xr.Dataset
+
+    Raises
+    ------
+    BlockNameError
+        If the view does not show this block, or several and none is named.
+    """
+    shown = block_names(view)
+    if block is None:
+        if len(shown) > 1:
+            raise BlockNameError(f"which block? The view shows {listed(shown)}")
+        return view
+    return view.isel(channel=block_channels(view, block))
+
+
+def find_classes(
+    labelled: xr.DataArray | xr.Dataset, queries: Sequence[str] | None
+) -> list[str]:
+    """Recorded class names that queries mean.
+
+    Parameters
+    ----------
+    labelled : xr.DataArray or xr.Dataset
+        A gate record, of which only recorded images count, or its moments; anything
+        with the coordinates `class_name` and `class_index`.
+    queries : sequence of str, optional
+        Recorded names, or what :meth:`~se_probe.class_names.LabelSet.find` takes. All
+        recorded classes by default.
+
+    Returns
+    -------
+    list of str
+        In the order asked, each once.
+
+    Raises
+    ------
+    ClassNameError
+        If a query means no class, several, or one of which no image was recorded.
+    GateRecordError
+        If no image was recorded.
+    UsageError
+        If there are no queries.
+    """
+    names, indices = (labelled[n].values for n in ("class_name", "class_index"))
+    if isinstance(labelled, xr.DataArray) and "state" in labelled.coords:
+        require_images(labelled)
+        is_recorded = recorded(labelled)
+        names, indices = names[is_recorded], indices[is_recorded]
+    index_of = dict(zip(names, indices.tolist(), strict=True))
+    if queries is None:
+        return sorted(index_of, key=lambda name: (index_of[name], name))
+    if not queries:
+        raise UsageError("expected at least one class, got none")
+    found = [_find_class(query, index_of, labelled.attrs) for query in queries]
+    return list(dict.fromkeys(found))
+
+
+def _find_class(
+    query: str, index_of: Mapping[str, int], attrs: Mapping[Any, Any]
+) -> str:
+    if query in index_of:
+        return query
+    names = list(index_of)
+    spec = attrs.get("label_set")
+    if not spec:
+        return names[label_set(names).find(query).index]
+    label = label_set(spec).find(query)
+    for name in names:
+        if index_of[name] == label.index:
+            return name
+    raise ClassNameError(f"no image of {label} was recorded, but of {listed(names)}")
+
+
+def default_classes(source: xr.DataArray | xr.Dataset) -> list[str]:
+    """The paper's four classes where all were recorded, else up to the first ten.
+
+    Returns
+    -------
+    list of str
+    """
+    try:
+        return find_classes(source, PAPER_CLASSES)
+    except ClassNameError:
+        return find_classes(source, None)[:_N_DEFAULT_CLASSES]
+
+
+def default_pair(source: xr.DataArray | xr.Dataset) -> list[str]:
+    """Goldfish and plane, as in the paper, if both are there; else the first two.
+
+    Parameters
+    ----------
+    source : xr.DataArray or xr.Dataset
+        Anything with the coordinates `class_name` and `wnid`.
+
+    Returns
+    -------
+    list of str
+        One where there is only one class.
+    """
+    names, wnids = source["class_name"].values, source["wnid"].values
+    wnid_of = dict(zip(names, wnids, strict=True))
+    papers = [
+        str(name) for wnid in _PAPERS_PAIR for name in wnid_of if wnid_of[name] == wnid
+    ]
+    return papers if len(papers) == 2 else [str(name) for name in wnid_of][:2]
+
+
+def listed(names: Sequence[str], n_shown: int = 8) -> str:
+    """Names as a sentence lists them: the first few, and how many more.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> listed(["goldfish", "pug", "plane"], 2)
+    'goldfish, pug and 1 more'
+    """
+    shown = ", ".join(names[:n_shown])
+    n_more = len(names) - n_shown
+    return f"{shown} and {n_more} more" if n_more > 0 else shown

@@ -1,0 +1,69 @@
+"""Gate records made by code that several tests share."""
+
+import numpy as np
+import xarray as xr
+
+from se_probe.class_names import imagenet_labels
+from se_probe.gates import make_gates
+from se_probe.stats import class_moments
+
+RESNET50 = {2: 3, 3: 4, 4: 6, 5: 3}
+PAPERS_CLASSES = ["goldfish", "pug", "plane", "cliff"]
+
+
+def block_facts_of(stages: dict[int, int]) -> list[dict]:
+    """Name and stage of each block, from how many blocks each stage has."""
+    return [
+        {"name": f"SE_{stage}_{number}", "stage": stage}
+        for stage, n_blocks in stages.items()
+        for number in range(1, n_blocks + 1)
+    ]
+
+
+def gates_of(class_sizes, widths, seed=0):
+    """Gates in (0, 1), with classes that differ more from block to block."""
+    rng = np.random.default_rng(seed)
+    class_of = rng.permutation(np.repeat(np.arange(len(class_sizes)), class_sizes))
+    gates = {}
+    for depth, (block, width) in enumerate(widths.items(), start=1):
+        channel, per_class = (
+            rng.normal(size=width),
+            rng.normal(size=(len(class_sizes), width)),
+        )
+        noise = 0.5 * rng.normal(size=(len(class_of), width))
+        level = channel + depth / len(widths) * per_class[class_of] + noise
+        gates[block] = 1 / (1 + np.exp(-level))
+    return gates, class_of
+
+
+def imagenet_record(indices, class_sizes, widths, seed=0) -> xr.DataArray:
+    """Record of some ImageNet classes."""
+    labels = imagenet_labels()
+    gates, class_of = gates_of(class_sizes, widths, seed)
+    chosen = [labels[indices[k]] for k in class_of]
+    return make_gates(
+        gates,
+        [label.name for label in chosen],
+        wnids=[label.wnid for label in chosen],
+        class_index=[label.index for label in chosen],
+        attrs={"label_set": "imagenet-1k"},
+    )
+
+
+def resnet50_record() -> xr.DataArray:
+    """SE-ResNet-50's blocks, an eighth as wide; five classes of unequal size."""
+    widths = {f["name"]: 2 ** (3 + f["stage"]) for f in block_facts_of(RESNET50)}
+    return imagenet_record([1, 254, 404, 972, 0], [6, 5, 7, 4, 1], widths)
+
+
+def digits_record() -> xr.DataArray:
+    """One block of 16 channels, as in SE-LeNet; ten classes of ten images."""
+    gates, class_of = gates_of([10] * 10, {"SE_2_1": 16})
+    names = [str(k) for k in class_of]
+    return make_gates(gates, names, attrs={"label_set": [str(k) for k in range(10)]})
+
+
+def many_classes(n, n_images=2, channels=12) -> xr.Dataset:
+    """Moments of many classes in one block."""
+    gates, class_of = gates_of([n_images] * n, {"SE_2_1": channels})
+    return class_moments(make_gates(gates, [f"class {k:04}" for k in class_of]))

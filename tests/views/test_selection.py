@@ -1,0 +1,158 @@
+"""Which classes, blocks and channels a view shows."""
+
+import numpy as np
+import pytest
+
+from records import PAPERS_CLASSES, RESNET50, block_facts_of, many_classes
+from se_probe.errors import BlockNameError, ClassNameError, UsageError
+from se_probe.gates import State
+from se_probe.views import (
+    Selection,
+    block_part,
+    class_profiles,
+    default_blocks,
+    default_classes,
+    default_pair,
+    find_classes,
+    pick_channels,
+)
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        (RESNET50, "SE_2_3 SE_3_4 SE_4_6 SE_5_1 SE_5_2 SE_5_3"),
+        ({2: 3, 3: 8, 4: 36, 5: 3}, "SE_2_3 SE_3_8 SE_4_36 SE_5_1 SE_5_2 SE_5_3"),
+        ({2: 2, 3: 2, 4: 2, 5: 2}, "SE_2_2 SE_3_2 SE_4_2 SE_5_1 SE_5_2"),
+        ({4: 8, 5: 8}, "SE_4_8 SE_5_1 SE_5_3 SE_5_5 SE_5_6 SE_5_8"),
+        ({2: 1}, "SE_2_1"),
+        (
+            {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 9},
+            "SE_2_1 SE_3_1 SE_4_1 SE_5_1 SE_6_1 SE_6_9",
+        ),
+        ({0: 3, 1: 1}, "SE_0_3 SE_1_1"),
+    ],
+)
+def test_default_blocks_end_the_stages_and_span_the_last(stages, expected):
+    assert default_blocks(block_facts_of(stages)) == expected.split()
+
+
+@pytest.mark.parametrize("n_channels", [64, 256, 512, 1024, 2048])
+def test_even_channels_are_the_rounded_linspace(n_channels):
+    picked = pick_channels(n_channels)
+
+    np.testing.assert_array_equal(picked, np.round(np.linspace(0, n_channels - 1, 50)))
+    assert len(np.unique(picked)) == 50
+
+
+def test_random_channels_are_sorted_distinct_and_follow_the_seed():
+    picked = pick_channels(256, 50, "random", seed=3)
+
+    assert len(set(picked)) == 50
+    assert list(picked) == sorted(picked)
+    np.testing.assert_array_equal(picked, pick_channels(256, 50, "random", seed=3))
+    assert not np.array_equal(picked, pick_channels(256, 50, "random", seed=4))
+
+
+@pytest.mark.parametrize("channels", [16, 50, "all"])
+def test_small_block_is_shown_whole(channels):
+    np.testing.assert_array_equal(pick_channels(16, channels), np.arange(16))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"channels": 0}, "1 channel or more"),
+        ({"sampling": "odd"}, "'even' or 'random', got 'odd'"),
+    ],
+)
+def test_channels_that_cannot_be_meant_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        pick_channels(64, **options)
+
+
+def test_classes_are_found_as_class_names_finds_them(record, moments):
+    names = find_classes(moments, [*PAPERS_CLASSES, "404", "n02110958"])
+
+    assert names == ["goldfish", "pug", "airliner", "cliff"]
+    assert find_classes(record, PAPERS_CLASSES) == names
+    assert find_classes(moments, None) == ["tench", *names[:2], "airliner", "cliff"]
+
+
+def test_recorded_names_are_enough_without_a_label_set():
+    moments = many_classes(3)
+
+    assert find_classes(moments, ["Class_0002", "0"]) == ["class 0002", "class 0000"]
+
+
+@pytest.mark.parametrize(
+    ("queries", "error", "message"),
+    [
+        (["missile launcher"], ClassNameError, "no class of ImageNet-1k is called"),
+        (["crane"], ClassNameError, "means 2 classes"),
+        (
+            ["zebra"],
+            ClassNameError,
+            "no image of 340 n02391049 zebra was",
+        ),
+        ([], UsageError, "at least one class"),
+    ],
+)
+def test_classes_that_cannot_be_shown_are_refused(moments, queries, error, message):
+    with pytest.raises(error, match=message):
+        Selection(classes=queries).resolve(moments)
+
+
+@pytest.mark.parametrize(
+    ("classes", "pair"),
+    [
+        (PAPERS_CLASSES, ["goldfish", "airliner"]),
+        (["cliff", "airliner", "goldfish"], ["goldfish", "airliner"]),
+        (["cliff", "pug", "goldfish"], ["cliff", "pug"]),
+        (["cliff"], ["cliff"]),
+    ],
+)
+def test_pair_is_goldfish_and_plane_or_the_first_two(moments, classes, pair):
+    assert default_pair(class_profiles(moments, classes=classes)) == pair
+
+
+def test_default_classes_are_the_papers_or_the_first_ten(record, digits):
+    assert default_classes(record) == ["goldfish", "pug", "airliner", "cliff"]
+    assert default_classes(digits) == [str(k) for k in range(10)]
+    assert len(default_classes(many_classes(30))) == 10
+
+
+def test_names_become_positions_once(record):
+    chosen = Selection(["plane"], ["SE_3_*"], channels=3).resolve(record)
+
+    assert chosen.classes == ["airliner"]
+    assert chosen.blocks == ["SE_3_1", "SE_3_2", "SE_3_3", "SE_3_4"]
+    assert chosen.n_channels == dict.fromkeys(chosen.blocks, 64)
+    starts = np.repeat(3 * 32 + 64 * np.arange(4), 3)
+    np.testing.assert_array_equal(chosen.channels, starts + np.tile([0, 32, 63], 4))
+
+
+def test_classes_without_a_recorded_image_are_not_there(record):
+    is_pug = record["class_name"] == "pug"
+    state = np.where(is_pug, State.SKIPPED, record["state"])
+
+    cut = record.assign_coords(state=("image", state))
+
+    assert "pug" not in find_classes(cut, None)
+    with pytest.raises(ClassNameError, match="no image of 254 n02110958 pug"):
+        find_classes(cut, ["pug"])
+
+
+def test_a_selection_and_keywords_beside_it_are_refused(moments):
+    with pytest.raises(UsageError, match="not both; got blocks"):
+        class_profiles(moments, Selection(), blocks=["SE_2_1"])
+
+
+def test_a_block_of_a_view_goes_by_its_name(moments):
+    view = class_profiles(moments, blocks=["SE_5_*"])
+
+    assert set(block_part(view, "SE_5_2")["block"].values) == {"SE_5_2"}
+    with pytest.raises(BlockNameError, match=r"which block\? The view shows SE_5_1,"):
+        block_part(view)
+    with pytest.raises(BlockNameError, match="no SE block is called 'SE_2_1'"):
+        block_part(view, "SE_2_1")
