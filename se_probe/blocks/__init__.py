@@ -11,6 +11,7 @@ from se_probe.blocks.find import find_se_blocks
 from se_probe.blocks.found import FoundBlock, network_facts
 from se_probe.blocks.hold import held_gates
 from se_probe.blocks.multiply import watch_gates
+from se_probe.blocks.names import keep_names, kept_names
 from se_probe.blocks.watch import unwrap
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "capture_gates",
     "find_se_blocks",
     "held_gates",
+    "keep_names",
+    "kept_names",
     "network_facts",
     "unwrap",
     "watch_gates",

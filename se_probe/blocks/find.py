@@ -14,7 +14,7 @@ from se_probe.blocks.found import (
     kind_of_class,
     macs_by_module,
 )
-from se_probe.blocks.names import stages_and_numbers
+from se_probe.blocks.names import kept_stages_and_numbers, stages_and_numbers
 from se_probe.blocks.probe import Hit, Probe, as_it_was, run_probe
 from se_probe.blocks.watch import unwrap
 from se_probe.errors import BlockError
@@ -88,8 +88,9 @@ def find_se_blocks(model: nn.Module, batch: Tensor) -> list[FoundBlock]:
             "map by one gate per channel computed from it"
         )
     _warn_of_constant_gates(probe.hits)
-    names = stages_and_numbers(
-        [hit.product.path for hit in probe.hits],
+    places = [(hit.product.path, hit.product.occurrence) for hit in probe.hits]
+    names = kept_stages_and_numbers(model, places) or stages_and_numbers(
+        [path for path, _ in places],
         [images.shape[-1] / hit.side for hit in probe.hits],
     )
     return [

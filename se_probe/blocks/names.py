@@ -8,8 +8,17 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-__all__ = ["stages_and_numbers"]
+from torch import nn
+
+from se_probe.blocks.watch import unwrap
+
+__all__ = ["keep_names", "kept_names", "kept_stages_and_numbers", "stages_and_numbers"]
+
+# Attribute of a model in which the names of its blocks are kept. Numbers run within a
+# stage, so without it a block that is removed would change the names of later ones.
+_KEPT = "se_probe_block_names"
 
 # ResNet-shaped networks: the third block of `layer1` is the paper's SE_2_3.
 _LAYER = re.compile(r"(?:^|\.)layer(\d)\.(\d+)(?:\.|$)")
@@ -52,3 +61,46 @@ def stages_and_numbers(
         counted[stage] += 1
         numbered.append((stage, counted[stage]))
     return numbered
+
+
+def keep_names(model: nn.Module, names: Sequence[tuple[str, str, int]]) -> None:
+    """Let the blocks of a model keep their names, whatever is removed from it.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Gets an attribute of Python's, which copies of it have too.
+    names : sequence of (str, str, int)
+        Name, path and occurrence of each block, as in
+        :class:`~se_probe.blocks.FoundBlock`.
+    """
+    setattr(unwrap(model), _KEPT, tuple(names))
+
+
+def kept_names(model: nn.Module) -> tuple[tuple[str, str, int], ...]:
+    """What :func:`keep_names` was given; empty where it was never called."""
+    names: Any = getattr(unwrap(model), _KEPT, ())
+    return tuple(names)
+
+
+def kept_stages_and_numbers(
+    model: nn.Module, places: Sequence[tuple[str, int]]
+) -> list[tuple[int, int]] | None:
+    """Stage and number of blocks whose names were kept.
+
+    Parameters
+    ----------
+    model : nn.Module
+    places : sequence of (str, int)
+        Path and occurrence of each block.
+
+    Returns
+    -------
+    list of (int, int) or None
+        None where no names were kept, or not those of all these blocks.
+    """
+    by_place = {(path, n): name for name, path, n in kept_names(model)}
+    if not by_place.keys() >= set(places):
+        return None
+    parts = [by_place[place].split("_") for place in places]
+    return [(int(stage), int(number)) for _, stage, number in parts]

@@ -45,6 +45,9 @@ class Checkpoint:
         An architecture that the file mentions without it being sure that it is meant.
     module : nn.Module, optional
         The pickled network itself, where a trusted file holds one.
+    block_names : tuple of (str, str, int)
+        Name, path and occurrence of each block that the network had before blocks were
+        removed from it; empty where none was, or the file is of an earlier version.
     is_own : bool
         Whether :func:`~se_probe.checkpoints.save_network` wrote it.
     are_averaged : bool
@@ -61,6 +64,7 @@ class Checkpoint:
     evidence: Evidence | None = None
     mentioned: str = ""
     module: nn.Module | None = None
+    block_names: tuple[tuple[str, str, int], ...] = ()
     is_own: bool = False
     are_averaged: bool = False
 
@@ -112,15 +116,22 @@ def _opened_own(content: Mapping[str, Any], provenance: Provenance) -> Checkpoin
             data=content["data"],
             seed=content["seed"],
             metrics=content["metrics"],
-            removed_blocks=tuple(content["removed_blocks"]),
+            removed_blocks=tuple(map(_renamed_treatment, content["removed_blocks"])),
+            seen_images=content.get("seen_images", {}),
         ),
         (View("", content["weights"], ()),),
         architecture=content["architecture"],
         options=content["options"],
         class_names=content["class_names"],
         preprocessing=Preprocessing.from_dict(content["preprocessing"]),
+        block_names=tuple((n, p, k) for n, p, k in content.get("block_names", ())),
         is_own=True,
     )
+
+
+def _renamed_treatment(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    # Earlier versions wrote "constant" for frozen gates.
+    return {**block, "how": "frozen"} if block.get("how") == "constant" else block
 
 
 def _opened_foreign(content: Any, provenance: Provenance) -> Checkpoint:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from se_probe.blocks import unwrap
+from se_probe.blocks import keep_names, unwrap
 from se_probe.checkpoints.architectures import build_model
 from se_probe.checkpoints.build import (
     ClassNames,
@@ -18,9 +18,10 @@ from se_probe.checkpoints.choice import Choice, choose_network
 from se_probe.checkpoints.fit import best_view, load_weights
 from se_probe.checkpoints.network import Network
 from se_probe.checkpoints.published import PUBLISHED_PREFIX, published_network
-from se_probe.checkpoints.removed import take_out_blocks
+from se_probe.checkpoints.removed import names_of_blocks, take_out_blocks
 from se_probe.checkpoints.weights import View
 from se_probe.errors import UsageError
+from se_probe.images import Preprocessing
 from se_probe.running import pick_device
 
 __all__ = ["load_network"]
@@ -99,12 +100,22 @@ def _network_of(checkpoint: Checkpoint, arch: str | None) -> Network:
 def _fit(checkpoint: Checkpoint, choice: Choice) -> tuple[Network, list[str]]:
     """Network built from what is known of it, with the weights of the best view."""
     model = build_model(choice.arch, choice.n_classes, choice.options)
+    if checkpoint.provenance.removed_blocks:
+        keep_names(
+            model,
+            checkpoint.block_names or names_of_blocks(model, _size_of(checkpoint)),
+        )
     take_out_blocks(model, checkpoint.provenance.removed_blocks, checkpoint.name)
     view = best_view(model, choice.views)
     its = "its own " if checkpoint.is_own else ""
     what = f"{checkpoint.name} does not fit {its}{choice.arch}"
     load_weights(model, view.tensors, what, choice.advice)
     return assemble(model, choice, checkpoint), _notes(checkpoint, view)
+
+
+def _size_of(checkpoint: Checkpoint) -> tuple[int, int, int]:
+    preprocessing = checkpoint.preprocessing or Preprocessing()
+    return preprocessing.input_size
 
 
 def _notes(checkpoint: Checkpoint, view: View) -> list[str]:

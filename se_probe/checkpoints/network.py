@@ -43,7 +43,11 @@ class Provenance:
     metrics : mapping
         Accuracy and the like, as training left them.
     removed_blocks : tuple of mappings
-        `name`, `path` and `how` of each SE block that was taken out.
+        `name`, `path` and `how` of each SE block that was removed.
+    seen_images : mapping of str to mapping of str to str
+        Images on which the network was pruned or tuned, by what they were used for
+        ("calibrating", "choosing", "judging", "training"): id and sum of each, as in
+        :func:`~se_probe.images.image_sums`.
     """
 
     checkpoint: str = ""
@@ -52,6 +56,7 @@ class Provenance:
     seed: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     removed_blocks: tuple[Mapping[str, Any], ...] = ()
+    seen_images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, init=False, eq=False)
@@ -135,14 +140,16 @@ class Network:
         -------
         dict
             `architecture`, `options`, `preprocessing`, `label_set`, and all of
-            :class:`Provenance`.
+            :class:`Provenance` but the images it was pruned or tuned on.
         """
+        provenance = asdict(self.provenance)
+        del provenance["seen_images"]
         return {
             "architecture": self.architecture or type(self.model).__name__,
             "options": self.options,
             "preprocessing": self.preprocessing.as_dict(),
             "label_set": self.class_names.spec,
-            **asdict(self.provenance),
+            **provenance,
         }
 
 

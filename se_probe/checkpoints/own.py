@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from se_probe.blocks import kept_names
 from se_probe.checkpoints.architectures import canonical_name
 from se_probe.checkpoints.network import Network
 from se_probe.errors import CheckpointError, UsageError
@@ -78,6 +79,8 @@ def _content(network: Network) -> dict[str, Any]:
         "seed": provenance.seed,
         "metrics": provenance.metrics,
         "removed_blocks": provenance.removed_blocks,
+        "block_names": kept_names(network.model),
+        "seen_images": provenance.seen_images,
     }
     # Not `contiguous()`, which leaves channels-last strides where a side is 1.
     weights = {

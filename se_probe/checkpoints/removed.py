@@ -1,14 +1,16 @@
 """What is left of the blocks that were removed from a network."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from se_probe.blocks import find_se_blocks
 from se_probe.errors import CheckpointError
 
-__all__ = ["ChannelScale", "take_out_blocks"]
+__all__ = ["ChannelScale", "names_of_blocks", "take_out_blocks"]
 
 
 class ChannelScale(nn.Module):
@@ -29,6 +31,28 @@ class ChannelScale(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Feature map with each channel multiplied by its constant gate."""
         return x * self.scale
+
+
+def names_of_blocks(
+    model: nn.Module, input_size: tuple[int, int, int]
+) -> tuple[tuple[str, str, int], ...]:
+    """Name, path and occurrence of each block of a network that is still whole.
+
+    Parameters
+    ----------
+    model : nn.Module
+    input_size : tuple of int, (channels, height, width)
+
+    Returns
+    -------
+    tuple of (str, str, int)
+    """
+    noise = torch.randn(2, *input_size, generator=torch.Generator().manual_seed(0))
+    with warnings.catch_warnings():
+        # Fresh weights may give the same gates for both images.
+        warnings.simplefilter("ignore", UserWarning)
+        blocks = find_se_blocks(model, noise)
+    return tuple((block.name, block.path, block.occurrence) for block in blocks)
 
 
 def take_out_blocks(
@@ -54,8 +78,7 @@ def take_out_blocks(
     """
     for block in removed:
         path, how = block.get("path", ""), block.get("how")
-        # Earlier versions wrote "constant" for frozen gates.
-        if how not in {"identity", "frozen", "constant"}:
+        if how not in {"identity", "frozen"}:
             raise CheckpointError(
                 f"{name} says that {path} was removed by {how!r}, which this se_probe "
                 "does not know: install the se_probe that wrote it"

@@ -42,9 +42,9 @@ def prune(
     how: Annotated[
         Literal["identity", "frozen"] | None,
         typer.Option(
-            help="identity (the default) leaves a block out; frozen holds its gates at "
-            "constants, their mean in --gates or the best ones on the images of "
-            "--data, and folds them into other weights."
+            help="identity removes a block, as if its gates were 1; frozen holds its "
+            "gates at constants, the best on the images of --data or the means in "
+            "--gates, and folds them into other weights."
         ),
     ] = None,
     gates: Annotated[
@@ -135,11 +135,15 @@ def prune(
     facts: dict[str, Any] = {}
     if budget is None:
         names, constants = options.split_list(blocks), None
-        if how == "frozen" and record is None and data is not None:
+        if how != "identity" and data is not None:
             with pinned_numerics(threads):
                 constants = calibrated(network, opened, names, quiet=quiet)
         pruned = drop_se_blocks(
-            network, names, how or "identity", record, constants=constants
+            network,
+            names,
+            how,
+            record if constants is None else None,
+            constants=constants,
         )
     else:
         with pinned_numerics(threads):

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Any
 from se_probe.cli.console import print_table, progress_bar, say, say_epoch
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from se_probe.checkpoints import Network
+    from se_probe.interventions import Constants
     from se_probe.pruning import BudgetPlan
 
 __all__ = [
@@ -20,6 +18,11 @@ __all__ = [
     "print_plan",
 ]
 
+_VERDICTS = {
+    "within": "within the budget",
+    "undecided": "undecided",
+    "exceeded": "not within the budget",
+}
 _MEASURES = ("kl", "top1_change", "top1_change_low", "top1_change_high")
 
 
@@ -29,7 +32,7 @@ def calibrated(
     blocks: list[str],
     *,
     quiet: bool,
-) -> "dict[str, npt.NDArray[np.float64]]":
+) -> "Constants":
     """Constants for `--how frozen` from the images of `--data`, by block name."""
     from se_probe.blocks import find_se_blocks
     from se_probe.cli.sources import images_for
@@ -42,9 +45,7 @@ def calibrated(
     chosen = [block for block in found if block.name in names]
     with progress_bar("calibrating", quiet=quiet) as progress:
         constants = sequential_constants(network, images, chosen, progress=progress)
-    if not quiet:
-        say(f"constants from {len(images):,} images; judge the result on others")
-    return {name: values.numpy() for name, values in constants.items()}
+    return constants
 
 
 def planned(
@@ -68,7 +69,8 @@ def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
     """A plan in plain JSON types; losses and the budget as fractions."""
     judged = [
         {key: float(plan.judged[key].values[i]) for key in _MEASURES}
-        for i in range(plan.judged.sizes["n_blocks"])
+        | {"verdict": verdict}
+        for i, verdict in enumerate(plan.verdicts)
     ]
     return {
         "budget": plan.budget,
@@ -199,12 +201,10 @@ def print_finetuned(facts: dict[str, Any]) -> None:
 
 
 def _verdict(facts: dict[str, Any], n: int) -> str:
-    if n < facts["n_sure"]:
-        return "within the budget"
-    return "undecided" if n < facts["n_estimated"] else "not within the budget"
+    return _VERDICTS[facts["judged"][n]["verdict"]]
 
 
-def _change(cost: dict[str, float]) -> str:
+def _change(cost: dict[str, Any]) -> str:
     change, low, high = (
         100 * cost[f"top1_change{end}"] for end in ("", "_low", "_high")
     )

@@ -17,8 +17,10 @@ from se_probe.evaluation.evaluate import (
     NetworkFigures,
     evaluate,
 )
+from se_probe.evaluation.held_out import HeldOut, held_out
 from se_probe.evaluation.latency import block_milliseconds, median_milliseconds
 from se_probe.evaluation.paired import bonett_price_interval, mcnemar_p
+from se_probe.evaluation.store import ResultStore, digest
 
 __all__ = [
     "Accuracy",
@@ -26,11 +28,15 @@ __all__ = [
     "Difference",
     "Evaluation",
     "Forward",
+    "HeldOut",
     "NetworkFigures",
+    "ResultStore",
     "ask",
     "block_milliseconds",
     "bonett_price_interval",
+    "digest",
     "evaluate",
+    "held_out",
     "mcnemar_p",
     "median_milliseconds",
     "readable_rows",

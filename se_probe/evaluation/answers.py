@@ -1,7 +1,7 @@
 """What several networks answer to the same images, compared with the first of them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.nn import functional
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, UsageError
 from se_probe.evaluation.paired import bonett_price_interval, mcnemar_p
+from se_probe.evaluation.store import ResultStore
 from se_probe.images import ImageBatch, LabelledImages
 from se_probe.progress import Progress
 from se_probe.record import image_rows
@@ -23,6 +24,10 @@ __all__ = ["Answers", "Difference", "Forward", "ask", "readable_rows"]
 # From pixels of one batch to logits (or, as some networks have it, a tuple of which
 # they are the first).
 Forward = Callable[[Tensor], Any]
+
+
+# Of why an image was skipped; what is longer is cut.
+_PROBLEM_BYTES = 300
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,9 @@ def ask(
     images: LabelledImages,
     forwards: Sequence[Forward],
     progress: Progress | None = None,
+    *,
+    names: Sequence[str] | None = None,
+    store: ResultStore | None = None,
 ) -> Answers:
     """Answers of several networks to all images; every image is read once.
 
@@ -148,6 +156,11 @@ def ask(
         The first is the original.
     progress : callable, optional
         Called with how many images have gone through a network, and how many will.
+    names : sequence of str, optional
+        Names of the answers in `store`, one per network. What is there already is not
+        computed again; batches of which all is there are not read.
+    store : ResultStore, optional
+        For these images and this label set only.
 
     Returns
     -------
@@ -164,69 +177,118 @@ def ask(
     """
     if not len(images):
         raise ImagesError("there are no images to evaluate on; add some to the folder")
-    shape = (len(forwards), len(images))
-    answers = Answers(
-        problems=(),
-        class_index=np.array(image_rows(network, images)["class_index"], np.int64),
-        predicted=np.full(shape, -1),
-        place=np.full(shape, -1),
-        kl=np.full(shape, np.nan),
-    )
-    problems: list[str | None] = []
-    n_done, n_all = 0, len(forwards) * len(images)
+    sheet = _Sheet(network, images, names or [str(n) for n in range(len(forwards))])
+    sheet.open(store or ResultStore())
     parameter = next(network.model.parameters())
-    n_classes = len(network.class_names)
-    for batch in images.batches(range(images.n_batches)):
-        start, rows = len(problems), readable_rows(batch, images)
-        problems += batch.problems[: len(images) - start]
+    n_done, n_all = 0, len(forwards) * len(images)
+    pending = [k for k in range(images.n_batches) if not sheet.is_done(k)]
+    n_done += len(forwards) * sum(
+        sheet.n_images_of(k) for k in range(images.n_batches) if k not in set(pending)
+    )
+    for batch in images.batches(pending):
+        sheet.note_problems(batch)
         pixels = batch.pixels.to(parameter.device, parameter.dtype)
-        original: Tensor | None = None
-        for number, logits in enumerate(_logits(forwards, pixels, n_classes)):
-            original = logits if original is None else original
-            _note(answers, number, start + rows, logits[rows], original[rows])
-            n_done += len(problems) - start
+        rows = readable_rows(batch, images)
+        for number, forward in enumerate(forwards):
+            if sheet.is_missing(number, batch.number):
+                sheet.note(number, batch.number, rows, sheet.scores(forward, pixels))
+            n_done += sheet.n_images_of(batch.number)
             if progress is not None:
                 progress(n_done, n_all)
-    return replace(answers, problems=tuple(problems))
+    return sheet.answers()
+
+
+class _Sheet:
+    """Answers of several networks, filled batch by batch."""
+
+    def __init__(
+        self, network: Network, images: LabelledImages, names: Sequence[str]
+    ) -> None:
+        self.images, self.names = images, names
+        self.n_classes = len(network.class_names)
+        labels = image_rows(network, images)["class_index"]
+        self.class_index = np.array(labels, np.int64)
+
+    def open(self, store: ResultStore) -> None:
+        n, n_batches = len(self.images), self.images.n_batches
+        columns = [("predicted", np.int64), ("place", np.int64), ("kl", np.float64)]
+        self.rows = [store.growing(name, (n,), columns, -1) for name in self.names]
+        self.done = [
+            store.growing(f"{name}.done", (n_batches,), np.bool_) for name in self.names
+        ]
+        original = self.names[0]
+        shape = (n, self.n_classes)
+        self.logits = store.growing(f"{original}.logits", shape, np.float32, np.nan)
+        self.problems = store.growing(
+            f"{original}.problems", (n,), f"S{_PROBLEM_BYTES}", b""
+        )
+
+    def is_missing(self, number: int, batch: int) -> bool:
+        return not self.done[number][batch]
+
+    def is_done(self, batch: int) -> bool:
+        return all(done[batch] for done in self.done)
+
+    def n_images_of(self, batch: int) -> int:
+        start = batch * self.images.batch_size
+        return min(self.images.batch_size, len(self.images) - start)
+
+    def note_problems(self, batch: ImageBatch) -> None:
+        start, n = batch.number * self.images.batch_size, self.n_images_of(batch.number)
+        self.problems[start : start + n] = [
+            (each or "").encode() for each in batch.problems[:n]
+        ]
+
+    def scores(self, forward: Forward, pixels: Tensor) -> Tensor:
+        """Class scores of a batch, on the CPU."""
+        with torch.inference_mode():
+            output = forward(pixels)
+        scores = class_scores(output, self.n_classes)
+        if scores is None:
+            raise UsageError(
+                f"expected scores of {self.n_classes} classes, as the network has "
+                f"class names, got {describe_output(output)}"
+            )
+        return scores.float().cpu()
+
+    def note(
+        self, number: int, batch: int, rows: npt.NDArray[np.intp], scores: Tensor
+    ) -> None:
+        """Write what one network answered to the readable images of a batch."""
+        at = batch * self.images.batch_size + rows
+        if number == 0:
+            self.logits[at] = scores[rows].numpy()
+        logits = scores[rows].double()
+        original = torch.from_numpy(self.logits[at]).double()
+        is_nan = logits.isnan().any(dim=1)
+        labels = torch.from_numpy(self.class_index[at])
+        place = _places(logits, labels).masked_fill(is_nan | (labels < 0), -1)
+        best = logits.argmax(dim=1).masked_fill(is_nan, -1)
+        values = self.rows[number]
+        values["predicted"][at], values["place"][at] = best.numpy(), place.numpy()
+        values["kl"][at] = _kl_divergence(original, logits).numpy()
+        # Last: what is marked is there.
+        self.done[number][batch] = True
+
+    def answers(self) -> Answers:
+        problems = tuple(
+            each.decode(errors="replace") or None for each in self.problems
+        )
+        is_read = np.array([problem is None for problem in problems], dtype=bool)
+        kl = np.stack([values["kl"] for values in self.rows])
+        return Answers(
+            problems=problems,
+            class_index=self.class_index,
+            predicted=np.stack([values["predicted"] for values in self.rows]),
+            place=np.stack([values["place"] for values in self.rows]),
+            kl=np.where(is_read, kl, np.nan),
+        )
 
 
 def readable_rows(batch: ImageBatch, images: LabelledImages) -> npt.NDArray[np.intp]:
     """Rows of a batch that hold an image that could be read."""
     n_rows = min(len(batch.pixels), len(images) - batch.number * len(batch.pixels))
     return np.array([i for i in range(n_rows) if batch.problems[i] is None], np.intp)
-
-
-def _logits(
-    forwards: Sequence[Forward], pixels: Tensor, n_classes: int
-) -> Iterator[Tensor]:
-    """Logits in float64, one network after the other."""
-    for forward in forwards:
-        with torch.inference_mode():
-            output = forward(pixels)
-        scores = class_scores(output, n_classes)
-        if scores is None:
-            raise UsageError(
-                f"expected scores of {n_classes} classes, as the network has class "
-                f"names, got {describe_output(output)}"
-            )
-        yield scores.double().cpu()
-
-
-def _note(
-    answers: Answers,
-    number: int,
-    images: npt.NDArray[np.intp],
-    logits: Tensor,
-    original: Tensor,
-) -> None:
-    """Write what one network answered to some images into its row."""
-    is_nan = logits.isnan().any(dim=1)
-    best = logits.argmax(dim=1).masked_fill(is_nan, -1)
-    answers.predicted[number, images] = best.numpy()
-    labels = torch.from_numpy(answers.class_index[images])
-    place = _places(logits, labels).masked_fill(is_nan | (labels < 0), -1)
-    answers.place[number, images] = place.numpy()
-    answers.kl[number, images] = _kl_divergence(original, logits).numpy()
 
 
 def _places(logits: Tensor, labels: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import UsageError
 from se_probe.evaluation.answers import Answers, Difference, ask
+from se_probe.evaluation.held_out import held_out
 from se_probe.evaluation.latency import median_milliseconds
 from se_probe.images import LabelledImages
 from se_probe.models import count_macs, count_parameters
@@ -89,6 +90,8 @@ class Evaluation:
     device : str
     images : dict
         Where the images come from.
+    notes : tuple of str
+        What the user should hear: that a network has seen some of the images.
     """
 
     network: NetworkFigures
@@ -101,10 +104,14 @@ class Evaluation:
     threads: int
     device: str
     images: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """All of it in plain JSON types."""
-        return asdict(self) | {"skipped": list(self.skipped)}
+        return asdict(self) | {
+            "skipped": list(self.skipped),
+            "notes": list(self.notes),
+        }
 
 
 def evaluate(
@@ -117,7 +124,9 @@ def evaluate(
 ) -> Evaluation:
     """Accuracy, agreement, size, work and latency of one network or of two.
 
-    Two networks see every batch one after the other, and are timed alternately.
+    Two networks see every batch one after the other, and are timed alternately. Images
+    that either was calibrated, chosen or trained on are left out, as far as its
+    checkpoint says so (:func:`~se_probe.evaluation.held_out`).
     Numerics are pinned as for a gate record. The networks are left as they were.
 
     Parameters
@@ -147,6 +156,8 @@ def evaluate(
     """
     networks = [network] if against is None else [against, network]
     _check_alike(*networks)
+    unseen = held_out(images, networks)
+    images = unseen.images
     models = [unwrap(each.model) for each in networks]
     with pinned_numerics() as n_threads, evaluating(*models):
         answers = ask(network, images, models, progress)
@@ -166,6 +177,7 @@ def evaluate(
         threads=n_threads,
         device=next(models[0].parameters()).device.type,
         images=images.source,
+        notes=(unseen.note,) if unseen.note else (),
     )
 
 

@@ -15,13 +15,19 @@ from se_probe.interventions.constants import (
     mean_constants,
     sequential_constants,
 )
-from se_probe.interventions.given import given_constants
-from se_probe.interventions.measure import Intervention, measure_interventions
+from se_probe.interventions.given import best_constants, given_constants
+from se_probe.interventions.measure import (
+    Intervention,
+    measure_interventions,
+    result_store,
+)
 from se_probe.interventions.origin import (
+    check_finite,
     check_origin,
     check_record_of,
     check_weights,
 )
+from se_probe.interventions.seen import seen_by, with_seen
 from se_probe.interventions.split import images_of_record, keep_apart, split_images
 from se_probe.interventions.treatments import TREATMENTS, Treatment
 
@@ -31,7 +37,9 @@ __all__ = [
     "Constants",
     "Intervention",
     "Treatment",
+    "best_constants",
     "calibrate",
+    "check_finite",
     "check_origin",
     "check_record_of",
     "check_weights",
@@ -43,6 +51,9 @@ __all__ = [
     "mean_constants",
     "measure_blocks",
     "measure_interventions",
+    "result_store",
+    "seen_by",
     "sequential_constants",
     "split_images",
+    "with_seen",
 ]

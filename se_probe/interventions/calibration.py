@@ -9,9 +9,10 @@ from torch import Tensor
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import BlockNameError
+from se_probe.evaluation import held_out
 from se_probe.images import LabelledImages
 from se_probe.interventions.constants import least_squares_constants, mean_constants
-from se_probe.interventions.origin import check_record_of
+from se_probe.interventions.origin import check_finite, check_record_of
 from se_probe.interventions.split import images_of_record, keep_apart
 from se_probe.progress import Progress
 
@@ -34,6 +35,8 @@ class Calibration:
         Images that the constants come from.
     method : str
         How they were chosen, as in :class:`Constants`.
+    notes : tuple of str
+        What the user should hear: images that were left out or skipped.
     """
 
     blocks: tuple[FoundBlock, ...]
@@ -41,6 +44,7 @@ class Calibration:
     judging: LabelledImages
     n_images: int
     method: str
+    notes: tuple[str, ...] = ()
 
 
 def calibrate(
@@ -54,9 +58,10 @@ def calibrate(
     """Best constants that a record and images allow, and other images to judge on.
 
     Images that are in the record as well are split: one half calibrates, the other
-    judges (:func:`keep_apart`). Where all recorded images that calibrate are among
-    `images`, the network runs over them once for least-squares constants; else gates
-    are frozen at their mean in the record.
+    judges (:func:`keep_apart`). Images that the network was pruned or tuned on are left
+    out. Where all recorded images that calibrate are among `images`, the network runs
+    over them once for least-squares constants; else gates are frozen at their mean in
+    the record.
 
     Parameters
     ----------
@@ -86,14 +91,22 @@ def calibrate(
         blocks = find_se_blocks(network.model, images.batch(0))
     if not blocks:
         raise BlockNameError("which blocks? Give at least one of the network's")
+    check_finite(network)
     check_record_of(network, gates, blocks)
-    calibrating, judging = keep_apart(gates, images)
+    unseen = held_out(images, [network])
+    calibrating, judging = keep_apart(gates, unseen.images)
     known = images_of_record(calibrating, images)
     constants = (
         mean_constants(calibrating)
         if known is None
         else least_squares_constants(network, known, blocks, progress=progress)
     )
+    skipped = (f"skipped: {problem}" for problem in constants.skipped)
     return Calibration(
-        tuple(blocks), constants, judging, constants.n_images, constants.method
+        tuple(blocks),
+        constants,
+        judging,
+        constants.n_images,
+        constants.method,
+        notes=tuple(filter(None, [unseen.note, *skipped])),
     )

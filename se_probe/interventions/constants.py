@@ -9,6 +9,8 @@ that a block sees other maps once the blocks before it are frozen.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import xarray as xr
 from torch import Tensor
@@ -16,9 +18,10 @@ from torch import Tensor
 from se_probe.blocks import FoundBlock, held_gates, unwrap, watch_gates
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError
-from se_probe.evaluation import readable_rows
+from se_probe.evaluation import ResultStore, digest, readable_rows
 from se_probe.gates import block_channels, block_names, recorded, row_batches
 from se_probe.images import LabelledImages
+from se_probe.interventions.measure import Intervention
 from se_probe.progress import Progress, shifted
 from se_probe.running import evaluating, pinned_numerics
 
@@ -46,12 +49,15 @@ class Constants(Mapping[str, Tensor]):
         Images that they were measured on.
     skipped : tuple of str
         Why each image that could not be read was left out, naming it.
+    images : LabelledImages, optional
+        Those that they were measured on, where they are at hand.
     """
 
     by_block: Mapping[str, Tensor]
     method: str
     n_images: int
     skipped: tuple[str, ...] = ()
+    images: LabelledImages | None = None
 
     def __getitem__(self, block: str) -> Tensor:
         return self.by_block[block]
@@ -110,6 +116,7 @@ def least_squares_constants(
     blocks: Sequence[FoundBlock],
     *,
     progress: Progress | None = None,
+    store: ResultStore | None = None,
 ) -> Constants:
     """Constants that leave the least squared error in the scaled feature maps.
 
@@ -125,6 +132,9 @@ def least_squares_constants(
     blocks : sequence of FoundBlock
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
+    store : ResultStore, optional
+        What was measured on these images already, from
+        :func:`~se_probe.interventions.result_store`.
 
     Returns
     -------
@@ -137,9 +147,9 @@ def least_squares_constants(
         If not one image could be read.
     """
     with pinned_numerics(), evaluating(unwrap(network.model)):
-        sums, skipped = _sum_gates(network, images, blocks, progress)
+        sums, skipped = _sum_gates(network, images, blocks, [], {}, progress, store)
     by_block = {block.name: sums[block.name].least_squares() for block in blocks}
-    return Constants(by_block, "least squares", _n_images(sums), skipped)
+    return Constants(by_block, "least squares", _n_images(sums), skipped, images)
 
 
 def sequential_constants(
@@ -150,6 +160,7 @@ def sequential_constants(
     least_squares: bool = True,
     fixed: Mapping[str, Tensor] | None = None,
     progress: Progress | None = None,
+    store: ResultStore | None = None,
 ) -> Constants:
     """Constants chosen front to back, each with the blocks before it frozen already.
 
@@ -170,6 +181,9 @@ def sequential_constants(
         Constants of some of the blocks that are settled already.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
+    store : ResultStore, optional
+        What was measured on these images already, from
+        :func:`~se_probe.interventions.result_store`.
 
     Returns
     -------
@@ -189,13 +203,14 @@ def sequential_constants(
         for n_done, number in enumerate(sought):
             block = blocks[number]
             step = shifted(progress, n_done * n, len(sought) * n)
-            with held_gates(model, blocks[:number], constants):
-                sums, skipped = _sum_gates(network, images, [block], step)
+            sums, skipped = _sum_gates(
+                network, images, [block], blocks[:number], constants, step, store
+            )
             n_images = _n_images(sums)
             constants[block.name] = sums[block.name].chosen(least_squares)
     by_block = {block.name: constants[block.name] for block in blocks}
     kind = "least squares" if least_squares else "mean"
-    return Constants(by_block, f"{kind}, front to back", n_images, skipped)
+    return Constants(by_block, f"{kind}, front to back", n_images, skipped, images)
 
 
 @dataclass
@@ -210,6 +225,18 @@ class _Sums:
     @classmethod
     def zeros(cls, n_channels: int) -> "_Sums":
         return cls(0, *torch.zeros(3, n_channels, dtype=torch.float64))
+
+    @classmethod
+    def of_array(cls, array: npt.NDArray[np.float64]) -> "_Sums":
+        n_images, g, e, eg = array
+        return cls(int(n_images[0]), *map(torch.from_numpy, (g, e, eg)))
+
+    def as_array(self) -> npt.NDArray[np.float64]:
+        n_images = torch.full_like(self.g, self.n_images)
+        array: npt.NDArray[np.float64] = torch.stack(
+            [n_images, self.g, self.e, self.eg]
+        ).numpy()
+        return array
 
     def add(self, gates: Tensor, energy: Tensor) -> None:
         """Add images; shapes (images, channels). Those that gave NaN do not count."""
@@ -238,9 +265,37 @@ def _sum_gates(
     network: Network,
     images: LabelledImages,
     blocks: Sequence[FoundBlock],
+    held: Sequence[FoundBlock],
+    constants: Mapping[str, Tensor],
+    progress: Progress | None,
+    store: ResultStore | None,
+) -> tuple[dict[str, _Sums], tuple[str, ...]]:
+    """Sums of each block while others are held, and why images were skipped."""
+    # What the store knows is not measured again.
+    store = store or ResultStore()
+    before = Intervention(held, constants).name
+    names = {b.name: f"sums.{before}.{digest([b.path, b.occurrence])}" for b in blocks}
+    known = {name: store.get(where) for name, where in names.items()}
+    problems = store.get("problems")
+    if problems is None or any(array is None for array in known.values()):
+        with held_gates(network.model, held, constants):
+            sums, skipped = _run_over(network, images, blocks, progress)
+        for name, each in sums.items():
+            store.put(names[name], each.as_array())
+        store.put("problems", np.array(skipped, dtype="U300"))
+        return sums, skipped
+    if progress is not None:
+        progress(len(images), len(images))
+    sums = {n: _Sums.of_array(a) for n, a in known.items() if a is not None}
+    return sums, tuple(str(problem) for problem in problems)
+
+
+def _run_over(
+    network: Network,
+    images: LabelledImages,
+    blocks: Sequence[FoundBlock],
     progress: Progress | None,
 ) -> tuple[dict[str, _Sums], tuple[str, ...]]:
-    """Sums of each block, and why images were skipped."""
     sums = {block.name: _Sums.zeros(block.channels) for block in blocks}
     parameter = next(network.model.parameters())
     rows, problems = torch.arange(0), list[str]()

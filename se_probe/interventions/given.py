@@ -1,6 +1,7 @@
-"""Constants that were handed over: checked, and named as the network's blocks are."""
+"""What gates are frozen at, from whatever was given to calibrate with."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -9,39 +10,86 @@ import xarray as xr
 from torch import Tensor
 
 from se_probe.blocks import FoundBlock
+from se_probe.checkpoints import Network
 from se_probe.errors import BlockError, GateRecordError
 from se_probe.gates import block_facts, match_blocks
-from se_probe.interventions.constants import mean_constants
+from se_probe.images import LabelledImages
+from se_probe.interventions.constants import (
+    Constants,
+    mean_constants,
+    sequential_constants,
+)
+from se_probe.progress import Progress
 
-__all__ = ["given_constants"]
+__all__ = ["best_constants", "given_constants"]
+
+
+def best_constants(
+    network: Network,
+    blocks: Sequence[FoundBlock],
+    *,
+    gates: xr.DataArray | None = None,
+    images: LabelledImages | None = None,
+    progress: Progress | None = None,
+) -> Constants:
+    """Best constants for some blocks that a record or images allow.
+
+    With images least squares, front to back, which cost the least of the ways tried
+    (docs/pruning.md); with a record alone the mean gates.
+
+    Parameters
+    ----------
+    network : Network
+    blocks : sequence of FoundBlock
+        The blocks to freeze together, in network order.
+    gates : xr.DataArray, dims (image, channel), optional
+        A record of this network.
+    images : LabelledImages, optional
+    progress : callable, optional
+        Called with how many images have gone through the network, and how many will.
+
+    Returns
+    -------
+    Constants
+        `method` says which way was taken.
+
+    Raises
+    ------
+    GateRecordError
+        If neither is given, or the record is empty or lacks a block.
+    ImagesError
+        If not one image could be read.
+    """
+    if images is not None:
+        return sequential_constants(network, images, blocks, progress=progress)
+    if gates is None:
+        raise GateRecordError("constants need a gate record or images; got neither")
+    mean = mean_constants(gates)
+    return replace(mean, by_block=_of_blocks(mean, gates, blocks))
 
 
 def given_constants(
     chosen: Sequence[FoundBlock],
     found: Sequence[FoundBlock],
-    gates: xr.DataArray | None,
-    constants: Mapping[str, npt.ArrayLike] | None,
-) -> dict[str, Tensor]:
-    """What the gates of some blocks are frozen at.
+    constants: Mapping[str, npt.ArrayLike],
+) -> Constants:
+    """Constants that were handed over, by the names of blocks that they are for.
 
     Parameters
     ----------
     chosen, found : sequence of FoundBlock
         The blocks to freeze, and all of the network.
-    gates : xr.DataArray, dims (image, channel), optional
-        Their mean is taken where it is given.
-    constants : mapping of str to array, each of shape (channels,), optional
+    constants : mapping of str to array, each of shape (channels,)
         By name or path; more blocks than those to freeze may be there.
 
     Returns
     -------
-    dict of str to Tensor, each of shape (channels,)
-        float64, by block name.
+    Constants
+        float64. What :class:`Constants` say of their origin is kept; else `method` is
+        "given" and `n_images` 0.
 
     Raises
     ------
-    GateRecordError
-        If the record is empty, or lacks a block.
     BlockNameError
         If constants are given for a block that is not there.
     BlockError
@@ -50,26 +98,28 @@ def given_constants(
     facts = [block.facts() for block in found]
     by_name = {
         name: np.asarray(value, np.float64)
-        for key, value in (constants or {}).items()
+        for key, value in constants.items()
         for name in match_blocks([key], facts)
     }
-    if gates is not None:
-        by_name |= _block_means(gates, chosen)
     for block in chosen:
         _check_constants(block, by_name.get(block.name))
-    return {block.name: torch.from_numpy(by_name[block.name]) for block in chosen}
+    by_block = {block.name: torch.from_numpy(by_name[block.name]) for block in chosen}
+    if isinstance(constants, Constants):
+        return replace(constants, by_block=by_block)
+    return Constants(by_block, "given", 0)
 
 
-def _block_means(
-    gates: xr.DataArray, blocks: Sequence[FoundBlock]
-) -> dict[str, npt.NDArray[np.float64]]:
+def _of_blocks(
+    mean: Constants, gates: xr.DataArray, blocks: Sequence[FoundBlock]
+) -> dict[str, Tensor]:
+    """Means of a record by the names that blocks have now."""
     # By path where the record knows it: names follow the size of the images in networks
     # that are not ResNet-shaped.
     recorded_names = {
         str(fact.get("path") or fact["name"]): str(fact["name"])
         for fact in block_facts(gates)
     }
-    mean, means = mean_constants(gates), {}
+    means = {}
     for block in blocks:
         name = recorded_names.get(block.path) or recorded_names.get(block.name)
         if name is None:
@@ -77,7 +127,8 @@ def _block_means(
                 f"the gate record holds no gates of {block.name} ({block.path}). "
                 "Record them with `se-probe record`"
             )
-        means[block.name] = mean[name].numpy()
+        means[block.name] = mean[name]
+        _check_constants(block, means[block.name].numpy())
     return means
 
 

@@ -1,21 +1,24 @@
 """How far a network moves when gates are held, for any number of choices."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import xarray as xr
 from torch import Tensor, nn
 
 from se_probe.blocks import FoundBlock, held_gates, unwrap
-from se_probe.checkpoints import Network
-from se_probe.evaluation import Forward, ask
-from se_probe.images import LabelledImages
+from se_probe.checkpoints import Network, weights_sha256
+from se_probe.evaluation import Forward, ResultStore, ask, digest
+from se_probe.images import LabelledImages, image_sums
 from se_probe.progress import Progress
 from se_probe.running import evaluating, pinned_numerics
 
-__all__ = ["Intervention", "measure_interventions"]
+__all__ = ["Intervention", "measure_interventions", "result_store"]
 
 _MEASURES = (
     "kl",
@@ -41,6 +44,53 @@ class Intervention:
     blocks: Sequence[FoundBlock]
     constants: Mapping[str, Tensor] | None = None
 
+    @property
+    def name(self) -> str:
+        """The same for the same blocks at the same constants, and no other."""
+        return digest([[b.path, b.occurrence, self._sum(b)] for b in self.blocks])
+
+    def _sum(self, block: FoundBlock) -> str:
+        if self.constants is None:
+            return "identity"
+        value = self.constants.get(block.name)
+        if value is None:
+            return "missing"
+        return hashlib.sha256(value.double().numpy().tobytes()).hexdigest()
+
+
+def result_store(
+    network: Network, images: LabelledImages, folder: Path | None
+) -> ResultStore:
+    """Place for what is measured with these weights on these images.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+    folder : Path, optional
+        For partial results of any network and images; None keeps them in memory.
+
+    Returns
+    -------
+    ResultStore
+    """
+    model = unwrap(network.model)
+    return ResultStore(
+        folder,
+        {
+            "weights": weights_sha256(model),
+            "removed": [dict(b) for b in network.provenance.removed_blocks],
+            "label_set": network.class_names.spec,
+            "images": images.source,
+            "sums": digest(image_sums(images)) if folder is not None else "",
+            "preprocessing": images.preprocessing.as_dict(),
+            "batch_size": images.batch_size,
+            "device": next(model.parameters()).device.type,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        },
+    )
+
 
 def measure_interventions(
     network: Network,
@@ -48,6 +98,7 @@ def measure_interventions(
     interventions: Sequence[Intervention],
     *,
     progress: Progress | None = None,
+    store: ResultStore | None = None,
 ) -> xr.Dataset:
     """How far a network moves when gates are held, for any number of choices.
 
@@ -62,6 +113,9 @@ def measure_interventions(
     interventions : sequence of Intervention
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
+    store : ResultStore, optional
+        Answers to these images that are known already, from :func:`result_store`; they
+        are not computed again.
 
     Returns
     -------
@@ -83,7 +137,8 @@ def measure_interventions(
     model = unwrap(network.model)
     forwards: list[Forward] = [model, *(_changed(model, one) for one in interventions)]
     with pinned_numerics(), evaluating(model):
-        answers = ask(network, images, forwards, progress)
+        names = ["original", *(one.name for one in interventions)]
+        answers = ask(network, images, forwards, progress, names=names, store=store)
     numbers = range(1, len(forwards))
     rows = [vars(answers.difference(number)) for number in numbers]
     columns = {

@@ -1,4 +1,4 @@
-"""Whether a gate record was made with this very network."""
+"""Whether a network can be measured, and whether a gate record is of it."""
 
 import json
 import warnings
@@ -9,10 +9,33 @@ import xarray as xr
 
 from se_probe.blocks import FoundBlock, unwrap
 from se_probe.checkpoints import Network, weights_sha256
-from se_probe.errors import GateRecordError
+from se_probe.errors import CheckpointError, GateRecordError
 from se_probe.gates import block_facts, check_gates
 
-__all__ = ["check_origin", "check_record_of", "check_weights"]
+__all__ = ["check_finite", "check_origin", "check_record_of", "check_weights"]
+
+
+def check_finite(network: Network) -> None:
+    """Check that the weights of a network are numbers.
+
+    Raises
+    ------
+    CheckpointError
+        Naming the first weight that holds NaN.
+    """
+    tensors = unwrap(network.model).state_dict()
+    broken = [
+        name
+        for name, tensor in tensors.items()
+        if tensor.is_floating_point() and tensor.isnan().any()
+    ]
+    if broken:
+        where = network.provenance.checkpoint or "the network"
+        raise CheckpointError(
+            f"the weights of {where} hold NaN in {len(broken)} of "
+            f"{len(tensors)} tensors (first: {broken[0]}), so it computes nothing; "
+            "take weights from before its training diverged"
+        )
 
 
 def check_weights(network: Network, record: xr.DataArray) -> None:

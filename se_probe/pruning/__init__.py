@@ -6,12 +6,7 @@ constant factor can go, `folding` puts it there, and `drop` leads through all of
 programs that do not know se_probe.
 """
 
-from se_probe.pruning.budget import (
-    BudgetPlan,
-    RemovableBlock,
-    plan_budget,
-    remove_blocks,
-)
+from se_probe.pruning.budget import plan_budget, remove_blocks
 from se_probe.pruning.drop import drop_se_blocks
 from se_probe.pruning.onnx import check_onnx_packages, export_onnx
 from se_probe.pruning.plain import (
@@ -19,13 +14,16 @@ from se_probe.pruning.plain import (
     plain_state_dict,
     save_plain_weights,
 )
+from se_probe.pruning.plan import BudgetPlan, RemovableBlock, Verdict, least_images
 
 __all__ = [
     "BudgetPlan",
     "RemovableBlock",
+    "Verdict",
     "check_onnx_packages",
     "drop_se_blocks",
     "export_onnx",
+    "least_images",
     "plain_architecture",
     "plain_state_dict",
     "plan_budget",

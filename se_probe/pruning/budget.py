@@ -11,7 +11,8 @@ confidence of all (a fixed sequence of tests).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,104 +23,33 @@ from torch import Tensor
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
-from se_probe.images import LabelledImages
+from se_probe.evaluation import held_out
+from se_probe.images import LabelledImages, image_sums
 from se_probe.interventions import (
     Constants,
     Intervention,
+    check_finite,
     least_squares_constants,
     measure_interventions,
+    result_store,
     sequential_constants,
     split_images,
+    with_seen,
 )
 from se_probe.progress import Progress, shifted
 from se_probe.pruning.drop import How, drop_se_blocks
+from se_probe.pruning.plan import (
+    SHARES,
+    BudgetPlan,
+    RemovableBlock,
+    least_images,
+    refusal,
+)
+from se_probe.record import image_rows
 
-__all__ = ["BudgetPlan", "RemovableBlock", "plan_budget", "remove_blocks"]
+__all__ = ["plan_budget", "remove_blocks"]
 
-# Of all images: to calibrate, to choose and to judge. Accuracy needs the most of them.
-SHARES = (0.2, 0.2, 0.6)
-
-
-@dataclass(frozen=True)
-class RemovableBlock:
-    """How a block is best removed, and what that alone costs.
-
-    Attributes
-    ----------
-    block : FoundBlock
-    how : {"identity", "frozen"}
-        The treatment of the lower divergence.
-    held : Tensor, shape (channels,)
-        What its gates become if it alone is removed; ones for the identity.
-    kl : float
-        Mean KL(original || without it) in nats per image, on the choosing part.
-    """
-
-    block: FoundBlock
-    how: How
-    held: Tensor
-    kl: float
-
-
-@dataclass(frozen=True)
-class BudgetPlan:
-    """How many blocks can be removed within a budget, and how sure that is.
-
-    Attributes
-    ----------
-    budget : float
-        Share of the images by which top-1 accuracy may fall, 0 to 1.
-    order : tuple of RemovableBlock
-        The block that is removed first comes first.
-    constants : tuple of Constants
-        What the gates of the first 1, 2, ... blocks become, by block name.
-    judged : xr.Dataset, dims (n_blocks,)
-        Removing the first 1, 2, ... blocks of `order`, on the judging part; the
-        variables and attributes of
-        :func:`~se_probe.evaluation.measure_interventions`. It ends at the first whose
-        estimated loss exceeds the budget.
-    n_calibrating, n_choosing, n_judging : int
-        Images of each part.
-    """
-
-    budget: float
-    order: tuple[RemovableBlock, ...]
-    constants: tuple[Constants, ...]
-    judged: xr.Dataset
-    n_calibrating: int
-    n_choosing: int
-    n_judging: int
-
-    @property
-    def n_sure(self) -> int:
-        """Blocks that can go with the interval of the loss within the budget."""
-        return _n_first(-self.judged["top1_change_low"].values <= self.budget)
-
-    @property
-    def n_estimated(self) -> int:
-        """Blocks that can go with the point estimate of the loss within the budget."""
-        estimate = -self.judged["top1_change"].values <= self.budget
-        return max(self.n_sure, _n_first(estimate))
-
-    @property
-    def n_needed(self) -> int | None:
-        """Images in all, about, that it takes to decide on one block more.
-
-        None where that block's loss is not within the budget, so that more images would
-        not help, or where no block is left.
-        """
-        if self.n_sure >= self.n_estimated:
-            return None
-        loss, low, high = (
-            -float(self.judged[name].values[self.n_sure])
-            for name in ("top1_change", "top1_change_high", "top1_change_low")
-        )
-        room = self.budget - loss
-        if room <= 0:
-            return None
-        # The width of the interval falls with the square root of the number.
-        n_known: int = self.judged.attrs["n_known"]
-        return math.ceil(n_known * ((high - low) / 2 / room) ** 2 / SHARES[-1])
+_USES = ("calibrating", "choosing", "judging")
 
 
 def plan_budget(
@@ -128,9 +58,14 @@ def plan_budget(
     budget: float,
     *,
     seed: int = 0,
+    partial: Path | None = None,
     progress: Progress | None = None,
 ) -> BudgetPlan:
     """Choose blocks to remove, and how, within a budget of top-1 accuracy.
+
+    Images that the network was calibrated or tuned on are left out. The answers of the
+    unaltered network are computed once, and what is known already is not measured
+    again.
 
     Parameters
     ----------
@@ -143,6 +78,9 @@ def plan_budget(
         Share of the images by which top-1 accuracy may fall, above 0 and below 1.
     seed : int, default 0
         Seed of the split of the images.
+    partial : Path, optional
+        Folder in which results are kept as soon as they are known, so that a run that
+        was killed goes on where it was.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will at
         most.
@@ -156,7 +94,10 @@ def plan_budget(
     UsageError
         If the budget cannot be meant.
     ImagesError
-        If there are too few images, or none of a class that the network knows.
+        If there are too few images to decide on this budget, or none of a class that
+        the network knows.
+    CheckpointError
+        If the network's weights hold NaN.
 
     References
     ----------
@@ -165,36 +106,20 @@ def plan_budget(
     Angelopoulos, Bates, Candes, Jordan, Lei. Learn then Test. Annals of Applied
     Statistics 19, 2025. https://arxiv.org/abs/2110.01052
     """
-    if not 0 < budget < 1:
-        raise UsageError(
-            "a budget is a loss of top-1 accuracy above 0 and below 100 percentage "
-            f"points, got {100 * budget:g}"
-        )
-    calibrating, choosing, judging = split_images(images, SHARES, seed)
+    _check_budget(budget)
+    network = replace(network, preprocessing=images.preprocessing)
+    check_finite(network)
+    unseen = held_out(images, [network])
+    parts = split_images(unseen.images, SHARES, seed)
+    _check_enough(network, parts[-1], budget)
     blocks = find_se_blocks(network.model, images.batch(0))
-    n = len(blocks)
-    lengths = [len(calibrating), (1 + 2 * n) * len(choosing)]
-    for n_removed in range(1, n + 1):
-        lengths += [n_removed * len(calibrating), 2 * len(judging)]
-    step = _Steps(progress, lengths)
-    held = least_squares_constants(network, calibrating, blocks, progress=step())
-    alone = [Intervention([block], way) for way in (held, None) for block in blocks]
-    measured = measure_interventions(network, choosing, alone, progress=step())
-    order = _ordered(blocks, held, measured["kl"].values.reshape(2, n))
-    ones = {each.block.name: each.held for each in order if each.how == "identity"}
+    run = _Run(network, parts, blocks, partial, progress)
+    order = run.order()
     constants, judged = [], []
-    for n_removed in range(1, n + 1):
+    for n_removed in range(1, len(blocks) + 1):
         removed = _in_network_order(blocks, order[:n_removed])
-        constants.append(
-            sequential_constants(
-                network, calibrating, removed, fixed=ones, progress=step()
-            )
-        )
-        together = [Intervention(removed, constants[-1])]
-        judged.append(
-            measure_interventions(network, judging, together, progress=step())
-        )
-        _check_known(judged[-1])
+        constants.append(run.constants(removed, order))
+        judged.append(run.judge(removed, constants[-1]))
         if judged[-1]["top1_change"].item() < -budget:
             break
     numbers = {"n_blocks": np.arange(1, len(judged) + 1)}
@@ -205,9 +130,11 @@ def plan_budget(
         xr.concat(judged, "intervention", combine_attrs="override")
         .rename(intervention="n_blocks")
         .assign_coords(numbers),
-        len(calibrating),
-        len(choosing),
-        len(judging),
+        n_calibrating=constants[-1].n_images,
+        n_choosing=len(parts[1]),
+        n_judging=len(parts[2]),
+        seen=dict(zip(_USES, map(image_sums, parts), strict=True)),
+        notes=tuple(filter(None, [unseen.note, *_skipped(constants[-1])])),
     )
 
 
@@ -227,7 +154,8 @@ def remove_blocks(
     Returns
     -------
     Network
-        As from :func:`drop_se_blocks`.
+        As from :func:`drop_se_blocks`. It keeps which images have calibrated, chosen
+        and judged.
 
     Raises
     ------
@@ -236,24 +164,120 @@ def remove_blocks(
     """
     n = plan.n_estimated if accept_uncertain else plan.n_sure
     if not n:
-        raise SEProbeError(_refusal(plan))
-    chosen = plan.order[:n]
-    constants = {
-        each.block.path: plan.constants[n - 1][each.block.name].numpy()
-        for each in chosen
-    }
-    notes: list[str] = []
-    ways: list[tuple[How, Mapping[str, npt.ArrayLike] | None]] = [
+        raise SEProbeError(refusal(plan))
+    chosen, found = plan.order[:n], plan.constants[n - 1]
+    by_path = {each.block.path: found[each.block.name] for each in chosen}
+    constants = replace(found, by_block=by_path, skipped=())
+    ways: list[tuple[How, Constants | None]] = [
         ("frozen", constants),
         ("identity", None),
     ]
+    notes: list[str] = []
+    pruned = network
     for how, given in ways:
-        # By path: names shift where the first call has taken blocks away.
         paths = [each.block.path for each in chosen if each.how == how]
         if paths:
-            network = drop_se_blocks(network, paths, how, constants=given)
-            notes += network.notes
-    return replace(network, notes=tuple(notes))
+            pruned = drop_se_blocks(pruned, paths, how, constants=given)
+            notes += pruned.notes
+    seen = with_seen(network.provenance.seen_images, plan.seen)
+    provenance = replace(pruned.provenance, seen_images=seen)
+    return replace(pruned, provenance=provenance, notes=tuple(notes))
+
+
+class _Run:
+    """The passes of a plan: each on its part of the images, none of them twice."""
+
+    def __init__(
+        self,
+        network: Network,
+        parts: Sequence[LabelledImages],
+        blocks: Sequence[FoundBlock],
+        partial: Path | None,
+        progress: Progress | None,
+    ) -> None:
+        self.network, self.blocks = network, blocks
+        self.calibrating, self.choosing, self.judging = parts
+        self.stores = [result_store(network, part, partial) for part in parts]
+        n = len(blocks)
+        lengths = [len(self.calibrating), (1 + 2 * n) * len(self.choosing)]
+        for n_removed in range(1, n + 1):
+            lengths += [n_removed * len(self.calibrating), 2 * len(self.judging)]
+        self.step = _Steps(progress, lengths)
+
+    def order(self) -> list[RemovableBlock]:
+        """Blocks by the divergence that removing each causes, cheapest first."""
+        held = least_squares_constants(
+            self.network,
+            self.calibrating,
+            self.blocks,
+            progress=self.step(),
+            store=self.stores[0],
+        )
+        alone = [Intervention([b], way) for way in (held, None) for b in self.blocks]
+        measured = measure_interventions(
+            self.network,
+            self.choosing,
+            alone,
+            progress=self.step(),
+            store=self.stores[1],
+        )
+        kl = measured["kl"].values.reshape(2, len(self.blocks))
+        return _ordered(self.blocks, held, kl)
+
+    def constants(
+        self, removed: Sequence[FoundBlock], order: Sequence[RemovableBlock]
+    ) -> Constants:
+        """What the gates of some blocks are held at if these are removed together."""
+        ones = {each.block.name: each.held for each in order if each.how == "identity"}
+        return sequential_constants(
+            self.network,
+            self.calibrating,
+            removed,
+            fixed=ones,
+            progress=self.step(),
+            store=self.stores[0],
+        )
+
+    def judge(self, removed: Sequence[FoundBlock], constants: Constants) -> xr.Dataset:
+        """What it costs to remove some blocks together."""
+        return measure_interventions(
+            self.network,
+            self.judging,
+            [Intervention(removed, constants)],
+            progress=self.step(),
+            store=self.stores[2],
+        )
+
+
+def _check_budget(budget: float) -> None:
+    if not 0 < budget < 1:
+        raise UsageError(
+            "a budget is a loss of top-1 accuracy above 0 and below 100 percentage "
+            f"points, got {100 * budget:g}"
+        )
+
+
+def _check_enough(network: Network, judging: LabelledImages, budget: float) -> None:
+    """Refuse before the first pass what no result could decide."""
+    class_index = np.array(image_rows(network, judging)["class_index"])
+    n_known, n_least = int((class_index >= 0).sum()), least_images(budget)
+    if not n_known:
+        raise ImagesError(
+            "no image to judge on is of a class that the network knows, so accuracy "
+            "cannot be measured; give images of its own classes"
+        )
+    if n_known < n_least:
+        n_all = math.ceil(n_least / SHARES[-1] * len(judging) / n_known)
+        raise ImagesError(
+            f"the images are too few to decide: {n_known:,} of them judge, and a "
+            f"budget of {100 * budget:g} percentage points takes at least {n_least:,}, "
+            f"even if no prediction changes. Give about {n_all:,} images in all, or a "
+            "larger budget"
+        )
+
+
+def _skipped(constants: Constants) -> list[str]:
+    return [f"skipped: {problem}" for problem in constants.skipped]
 
 
 def _ordered(
@@ -281,39 +305,6 @@ def _in_network_order(
 ) -> list[FoundBlock]:
     names = {each.block.name for each in chosen}
     return [block for block in blocks if block.name in names]
-
-
-def _check_known(judged: xr.Dataset) -> None:
-    if not judged.attrs["n_known"]:
-        raise ImagesError(
-            "no image to judge on is of a class that the network knows, so accuracy "
-            "cannot be measured; give images of its own classes"
-        )
-
-
-def _n_first(holds: npt.NDArray[np.bool_]) -> int:
-    """How many hold before the first that does not."""
-    return int(np.argmin(holds)) if not holds.all() else len(holds)
-
-
-def _refusal(plan: BudgetPlan) -> str:
-    first = plan.order[0].block
-    loss, low, high = (
-        -100 * plan.judged[name].values[0]
-        for name in ("top1_change", "top1_change_high", "top1_change_low")
-    )
-    found = (
-        f"removing {first.name} alone, the cheapest, costs {loss:.1f} percentage "
-        f"points of top-1 (95 % interval {low:.1f} to {high:.1f}) on "
-        f"{plan.judged.attrs['n_known']:,} images, and the budget is "
-        f"{100 * plan.budget:g}"
-    )
-    if plan.n_needed is None:
-        return f"no block can be removed: {found}"
-    return (
-        f"the images are too few to decide: {found}; about {plan.n_needed:,} images in "
-        "all would be needed. Give more, or --accept-uncertain to go by the estimate"
-    )
 
 
 class _Steps:

@@ -1,7 +1,6 @@
 """Remove SE blocks from a network."""
 
 import copy
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
@@ -10,11 +9,20 @@ import numpy.typing as npt
 import xarray as xr
 from torch import Tensor, nn
 
-from se_probe.blocks import FoundBlock, find_se_blocks, held_gates, unwrap
+from se_probe.blocks import FoundBlock, held_gates, keep_names, kept_names, unwrap
 from se_probe.checkpoints import ChannelScale, Network, weights_sha256
 from se_probe.errors import BlockError, UsageError
-from se_probe.gates import match_blocks, recorded
-from se_probe.interventions import check_origin, given_constants
+from se_probe.images import LabelledImages
+from se_probe.interventions import (
+    Constants,
+    best_constants,
+    check_finite,
+    check_origin,
+    given_constants,
+    seen_by,
+    with_seen,
+)
+from se_probe.progress import Progress
 from se_probe.pruning.flow import Fold, Kept, find_folds
 from se_probe.pruning.folding import fold_into
 from se_probe.pruning.own_modules import scale_shapes
@@ -24,6 +32,7 @@ from se_probe.pruning.sameness import (
     logits_of,
     noise_images,
 )
+from se_probe.pruning.which import meant_blocks
 
 __all__ = ["How", "drop_se_blocks"]
 
@@ -33,16 +42,18 @@ How = Literal["identity", "frozen"]
 def drop_se_blocks(
     network: Network,
     blocks: Sequence[str],
-    how: How = "identity",
+    how: How | None = None,
     gates: xr.DataArray | None = None,
     *,
+    images: LabelledImages | None = None,
     constants: Mapping[str, npt.ArrayLike] | None = None,
+    progress: Progress | None = None,
 ) -> Network:
     """Copy of a network without some of its SE blocks.
 
     With ``how="identity"`` a block goes, as if its gates were 1. With
-    ``how="frozen"`` its gates are frozen and multiplied into the weights of the layer
-    before or behind it, where that is exact (see
+    ``how="frozen"`` its gates are held at constants and multiplied into the weights of
+    the layer before or behind it, where that is exact (see
     :func:`~se_probe.pruning.flow.find_folds`); then nothing is left of the block.
     Elsewhere they stay as a scale of one number per channel. The result is compared on
     images of noise with the original network whose gates are held at the constants.
@@ -53,12 +64,20 @@ def drop_se_blocks(
         Left as it is.
     blocks : sequence of str
         Names, module paths, or globs of either: `SE_5_*`, `layer4.*.se`.
-    how : {"identity", "frozen"}
+    how : {"identity", "frozen"}, optional
+        Default: "frozen", if there is something to calibrate with. Without it, it must
+        be said.
     gates : xr.DataArray, dims (image, channel), optional
         Gate record of this network. Gates are frozen at their mean over all recorded
         images.
+    images : LabelledImages, optional
+        To calibrate on; gates are frozen at least-squares constants, which are better
+        than means, so they are taken where both are given. Their preprocessing becomes
+        that of the network.
     constants : mapping of str to array, each of shape (channels,), optional
         What to freeze gates at instead, by block name or path.
+    progress : callable, optional
+        Called with how many images have gone through the network, and how many will.
 
     Returns
     -------
@@ -66,9 +85,11 @@ def drop_se_blocks(
         `provenance.removed_blocks` gains an entry for each block: `name`, `path`,
         `channels`, `parameters` and `macs` that it had, `how`, `folded_into` (path of
         the layer that took the gates up; "scale" where they stay, with the `shape`;
-        None for the identity) and `n_images` (of the record, where there is one).
-        `notes` say which blocks stay as a scale and why, and whether no SE block is
-        left. Metrics are left out: they were those of the original.
+        None for the identity), `constants` (how they were chosen) and `n_images` (on
+        how many). `provenance.seen_images` gains the images that calibrated. `notes`
+        say how the constants were chosen, which blocks stay as a scale and why, and
+        whether no SE block is left. The blocks that stay keep their names. Metrics are
+        left out: they were those of the original.
 
     Raises
     ------
@@ -76,9 +97,13 @@ def drop_se_blocks(
         If no block or no such `how` is given, or what to freeze gates at is missing or
         given twice.
     BlockNameError
-        If a block is not there; the message names the nearest.
+        If a block is not there, or was removed already.
     GateRecordError
         If the record is of another network, empty, or lacks a block.
+    ImagesError
+        If not one image could be read.
+    CheckpointError
+        If the network's weights hold NaN.
     BlockError
         If a block is no module of its own, its constants do not fit, or the result
         does not compute the same.
@@ -97,62 +122,78 @@ def drop_se_blocks(
     >>> frozen.provenance.removed_blocks[0]["folded_into"]
     'fc1'
     """
-    _check_request(blocks, how, gates, constants)
+    given = {"a gate record": gates, "images": images, "constants": constants}
+    how = _treatment(blocks, how, [name for name in given if given[name] is not None])
     if gates is not None:
         check_origin(gates, network)
-    model, images = unwrap(network.model), noise_images(network)
-    with warnings.catch_warnings():
-        # Whether gates differ between two images of noise says nothing here.
-        warnings.simplefilter("ignore", UserWarning)
-        found = find_se_blocks(model, images)
-    names = match_blocks(blocks, [block.facts() for block in found])
-    chosen = [block for block in found if block.name in names]
+    if images is not None:
+        network = replace(network, preprocessing=images.preprocessing)
+    check_finite(network)
+    noise = noise_images(network)
+    chosen, found = meant_blocks(network, blocks, noise)
+    shapes = scale_shapes(unwrap(network.model), chosen, noise)
     values = None
-    if how == "frozen":
-        values = given_constants(chosen, found, gates, constants)
-
-    shapes = scale_shapes(model, chosen, images)
-    pruned = copy.deepcopy(model)
-    if values is None:
-        for block in chosen:
-            _put(pruned, block.path, nn.Identity())
-        places: Mapping[str, Fold | Kept] = {}
-    else:
-        scales = {
-            block.path: values[block.name].view(shapes[block.path]) for block in chosen
-        }
-        places = _freeze(pruned, scales, images)
-    _check_same(model, pruned, chosen, values, images)
-
-    n_images = int(recorded(gates).sum()) if values and gates is not None else None
+    if how == "frozen" and constants is not None:
+        values = given_constants(chosen, found, constants)
+    elif how == "frozen":
+        values = best_constants(
+            network, chosen, gates=gates, images=images, progress=progress
+        )
+    pruned, places = _without(unwrap(network.model), chosen, values, shapes, noise)
     removed = [
-        _entry(block, how, places.get(block.path), shapes[block.path], n_images)
+        _entry(block, places.get(block.path), shapes[block.path], values)
         for block in chosen
     ]
-    notes = _notes(chosen, places, is_last=len(chosen) == len(found))
-    return _assemble(network, pruned, removed, notes)
+    notes = _notes(chosen, places, values, is_last=len(chosen) == len(found))
+    if not kept_names(pruned):
+        keep_names(pruned, [(b.name, b.path, b.occurrence) for b in found])
+    return _assemble(network, pruned, removed, notes, seen_by(values, gates))
 
 
-def _check_request(
-    blocks: Sequence[str], how: str, gates: object | None, constants: object | None
-) -> None:
-    if how not in get_args(How):
+def _treatment(blocks: Sequence[str], how: How | None, given: Sequence[str]) -> How:
+    """What is meant by `how`, with what was given to calibrate with."""
+    if how is not None and how not in get_args(How):
         raise UsageError(f"how is one of {', '.join(get_args(How))}, got {how!r}")
     if not blocks:
         raise UsageError(
             "which blocks? Name some: SE_5_1, a module path, or a pattern as SE_5_*"
         )
-    if how == "frozen" and (gates is None) == (constants is None):
+    if "constants" in given and len(given) > 1:
+        raise UsageError(f"constants come from one place, got {' and '.join(given)}")
+    if how == "identity" and given:
         raise UsageError(
-            "gates are frozen either at their mean in a gate record (--gates RUN.zarr, "
-            "from `se-probe record`) or at constants that are given, or measured on "
-            "--data; got "
-            f"{'neither' if gates is None else 'both'}"
+            'how="identity" removes blocks and needs no calibration; leave '
+            f"{' and '.join(given)} out, or freeze the gates (--how frozen)"
         )
-    if how == "identity" and constants is not None:
+    if how != "identity" and not given:
         raise UsageError(
-            'constants are for how="frozen"; how="identity" removes blocks'
+            "to freeze gates, give what to calibrate with: images (--data DIR) or a "
+            "gate record (--gates RUN.zarr). To remove the blocks as if their gates "
+            "were 1, which costs more in most networks, say --how identity"
         )
+    return how or "frozen"
+
+
+def _without(
+    model: nn.Module,
+    blocks: Sequence[FoundBlock],
+    values: Constants | None,
+    shapes: Mapping[str, tuple[int, ...]],
+    images: Tensor,
+) -> tuple[nn.Module, Mapping[str, Fold | Kept]]:
+    """Copy of a model without some blocks, and where their gates have gone."""
+    pruned = copy.deepcopy(model)
+    places: Mapping[str, Fold | Kept] = {}
+    if values is None:
+        for block in blocks:
+            _put(pruned, block.path, nn.Identity())
+    else:
+        scales = {
+            block.path: values[block.name].view(shapes[block.path]) for block in blocks
+        }
+        places = _freeze(pruned, scales, images)
+    _check_same(model, pruned, blocks, values, images)
+    return pruned, places
 
 
 def _freeze(
@@ -196,10 +237,9 @@ def _check_same(
 
 def _entry(
     block: FoundBlock,
-    how: How,
     place: Fold | Kept | None,
     shape: Sequence[int],
-    n_images: int | None,
+    values: Constants | None,
 ) -> dict[str, Any]:
     entry = {
         "name": block.name,
@@ -207,9 +247,10 @@ def _entry(
         "channels": block.channels,
         "parameters": block.parameters,
         "macs": block.macs,
-        "how": how,
+        "how": "identity" if values is None else "frozen",
         "folded_into": place.into if isinstance(place, Fold) else None,
-        "n_images": n_images,
+        "constants": None if values is None else values.method,
+        "n_images": (values.n_images or None) if values is not None else None,
     }
     if isinstance(place, Kept):
         entry |= {"folded_into": "scale", "shape": list(shape)}
@@ -217,9 +258,20 @@ def _entry(
 
 
 def _notes(
-    blocks: Sequence[FoundBlock], places: Mapping[str, Fold | Kept], *, is_last: bool
+    blocks: Sequence[FoundBlock],
+    places: Mapping[str, Fold | Kept],
+    values: Constants | None,
+    *,
+    is_last: bool,
 ) -> list[str]:
-    notes = [
+    notes = []
+    if values is not None and values.n_images:
+        notes.append(
+            f"gates are frozen at constants from {values.n_images:,} images "
+            f"({values.method}); judge the result on others"
+        )
+        notes += [f"skipped: {problem}" for problem in values.skipped]
+    notes += [
         f"{block.name} ({block.path}) stays as a scale of {block.channels} numbers: "
         f"{place.reason}"
         for block in blocks
@@ -235,11 +287,15 @@ def _assemble(
     pruned: nn.Module,
     removed: Sequence[Mapping[str, Any]],
     notes: Sequence[str],
+    calibrated_on: Mapping[str, str],
 ) -> Network:
+    before = network.provenance
+    seen = with_seen(before.seen_images, {"calibrating": calibrated_on})
     provenance = replace(
-        network.provenance,
+        before,
         sha256=weights_sha256(pruned),
         metrics={},
-        removed_blocks=(*network.provenance.removed_blocks, *removed),
+        removed_blocks=(*before.removed_blocks, *removed),
+        seen_images=seen,
     )
     return replace(network, model=pruned, provenance=provenance, notes=tuple(notes))

@@ -113,7 +113,7 @@ def test_removed_blocks_stay_removed(tmp_path, image):
         network.model.set_submodule(path, nn.Identity())
     removed = (
         {"name": "SE_5_1", "path": paths[0], "how": "identity"},
-        {"name": "SE_5_2", "path": paths[1], "how": "constant"},
+        {"name": "SE_5_2", "path": paths[1], "how": "frozen"},
     )
     provenance = Provenance(removed_blocks=removed)
     save_network(replace(network, provenance=provenance), tmp_path / "pruned.pt")
@@ -128,7 +128,7 @@ def test_removed_blocks_stay_removed(tmp_path, image):
 def test_a_kept_scale_is_rebuilt(lenet, tmp_path):
     gates = torch.rand(16, 1, 1, generator=torch.Generator().manual_seed(2))
     lenet.model.se = ChannelScale(gates)
-    block = {"path": "se", "how": "constant", "folded_into": "scale"}
+    block = {"path": "se", "how": "frozen", "folded_into": "scale"}
     removed = Provenance(removed_blocks=(block | {"shape": [16, 1, 1]},))
     save_network(replace(lenet, provenance=removed), tmp_path / "pruned.pt")
 
@@ -144,7 +144,7 @@ def test_a_kept_scale_is_rebuilt(lenet, tmp_path):
         ({"path": "layer9.se", "how": "identity"}, "no such module"),
         ({"path": "se", "how": "magic"}, "removed by 'magic'"),
         (
-            {"path": "se", "how": "constant", "folded_into": "scale"},
+            {"path": "se", "how": "frozen", "folded_into": "scale"},
             "gates of se as a scale without saying its shape",
         ),
     ],

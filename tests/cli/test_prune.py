@@ -81,10 +81,14 @@ def test_prune_exports_onnx_compared_on_recorded_images(recorded, run_prune):
     ("arguments", "status", "sentence"),
     [
         (("--blocks", "se"), 2, "where to"),
+        (("--blocks", "se", "--dry-run"), 2, "say --how identity"),
         (("--blocks", "se", "--out", "FOLDER/net.pt"), 1, "--force"),
-        (("--blocks", "SE_9_*", "--dry-run"), 2, "Did you mean"),
+        (("--blocks", "SE_9_*", "--how", "identity", "--dry-run"), 2, "Did you mean"),
         (
-            ("--blocks", "se", "--out", "FOLDER/a.pt", "--plain", "FOLDER/b.pt"),
+            (
+                *("--blocks", "se", "--how", "identity"),
+                *("--out", "FOLDER/a.pt", "--plain", "FOLDER/b.pt"),
+            ),
             2,
             "no plain architecture is known for se_lenet",
         ),
@@ -151,8 +155,10 @@ def test_a_budget_too_narrow_for_the_images(command, tmp_path):
     )
 
     assert status == 1
-    assert "too few to decide" in err
-    assert "undecided" in stdout
+    assert "300 of them judge" in err
+    assert "takes at least 553" in err
+    assert "Give about 922 images in all" in err
+    assert not stdout
     assert not out.exists()
 
 
@@ -175,7 +181,8 @@ def test_requests_that_cannot_be_meant(command, arguments, sentence):
 
 def test_finetuning_needs_training_images(command, photos, tmp_path):
     status, _, err = command(
-        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--data", photos),
+        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--how", "identity"),
+        *("--data", photos),
         *("--finetune", 1, "--out", tmp_path / "small.pt"),
     )
 
@@ -193,7 +200,7 @@ def test_constants_from_images_where_there_is_no_record(command, tmp_path):
     )
 
     assert status == 0, err
-    assert "constants from 500 images; judge the result on others" in err
+    assert "constants from 500 images (least squares, front to back); judge" in err
     original, pruned = load_network(DIGITS), load_network(out)
     images = open_images("digits", original.preprocessing, batch_size=50)
     blocks = find_se_blocks(original.model, images.batch(0))

@@ -15,9 +15,15 @@ from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.evaluation import bonett_price_interval
 from se_probe.images import Preprocessing, open_images
+from se_probe.interventions import Constants
 from se_probe.models import SEBlock
-from se_probe.pruning import BudgetPlan, RemovableBlock, plan_budget, remove_blocks
-from se_probe.pruning.budget import SHARES
+from se_probe.pruning import (
+    BudgetPlan,
+    RemovableBlock,
+    plan_budget,
+    remove_blocks,
+)
+from se_probe.pruning.plan import SHARES
 
 CLASSES = ["n01443537", "n02110958", "n02690373", "n09246464"]
 PREPROCESSING = Preprocessing(
@@ -125,12 +131,12 @@ def test_a_plan_says_how_many_images_each_part_has(plan):
 
 def test_judging_ends_where_the_budget_is_exceeded(network, images, plan):
     wide = plan_budget(network, images, 0.999)
-    narrow = plan_budget(network, images, 0.001)
+    narrow = plan_budget(network, images, 0.05)
 
     assert wide.judged.sizes["n_blocks"] == 3
     loss = -narrow.judged["top1_change"].values
-    assert (loss[:-1] <= 0.001).all()
-    assert loss[-1] > 0.001
+    assert (loss[:-1] <= 0.05).all()
+    assert loss[-1] > 0.05
     np.testing.assert_array_equal(loss, -wide.judged["top1_change"].values[: len(loss)])
 
 
@@ -209,7 +215,7 @@ def judged(*n_lost: int, n: int = 600, budget: float = 0.01) -> BudgetPlan:
     )
     block = find_se_blocks(three_blocks(), torch.rand(2, 3, 16, 16))[0]
     order = [RemovableBlock(block, "frozen", torch.ones(8), 0.0)] * len(n_lost)
-    constants = [{block.name: torch.ones(8)}] * len(n_lost)
+    constants = [Constants({block.name: torch.ones(8)}, "mean", 9)] * len(n_lost)
     return BudgetPlan(budget, tuple(order), tuple(constants), data, 200, 200, n)
 
 
@@ -236,7 +242,7 @@ def test_no_number_of_images_helps_a_block_that_costs_too_much(network):
 
     assert plan.n_needed is None
     with pytest.raises(
-        SEProbeError, match=r"no block can be removed: .* 5\.0 percentage"
+        SEProbeError, match=r"no block can be removed: .* -5\.0 percentage"
     ):
         remove_blocks(network, plan, accept_uncertain=True)
 

@@ -1,6 +1,7 @@
 """Removing SE blocks: what is left computes what it should, or says why not."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from networks import (
     blocks_of,
     built,
     frozen_logits,
+    lively,
     logits,
     pictures,
     places,
@@ -20,15 +22,18 @@ from networks import (
 )
 from se_probe.checkpoints import (
     ChannelScale,
+    Network,
     Provenance,
     build_network,
     load_network,
     save_network,
     weights_sha256,
 )
-from se_probe.errors import BlockError
+from se_probe.errors import BlockError, BlockNameError, CheckpointError
+from se_probe.evaluation import held_out
 from se_probe.images import Preprocessing, open_images
-from se_probe.models import count_macs, count_parameters
+from se_probe.interventions import least_squares_constants
+from se_probe.models import SEBlock, count_macs, count_parameters
 from se_probe.pruning import drop_se_blocks
 from se_probe.record import record_gates
 
@@ -98,7 +103,7 @@ def test_parameters_without_stage_5_are_the_papers(blocks, parameters):
     network = build_network("seresnet50")
     small = replace(network, preprocessing=Preprocessing((3, SIDE, SIDE)))
 
-    pruned = drop_se_blocks(small, blocks)
+    pruned = drop_se_blocks(small, blocks, "identity")
 
     assert count_parameters(pruned.model) == parameters
     removed = pruned.provenance.removed_blocks
@@ -112,7 +117,7 @@ def test_parameters_without_stage_5_are_the_papers(blocks, parameters):
 def test_identity_is_the_gate_one(cifar):
     images, blocks = pictures(cifar), blocks_of(cifar)
 
-    pruned = drop_se_blocks(cifar, ["SE_3_*"])
+    pruned = drop_se_blocks(cifar, ["SE_3_*"], "identity")
 
     ones = {b.path: np.ones(b.channels) for b in blocks if b.stage == 3}
     assert_same_logits(logits(pruned, images), frozen_logits(cifar, ones, images))
@@ -146,16 +151,18 @@ def test_metrics_of_the_original_are_not_those_of_the_pruned_network(cifar):
     data = {"name": "cifar10"}
     known = Provenance("net.pt", "abc", data, 3, {"top1": 0.9})
 
-    pruned = drop_se_blocks(replace(cifar, provenance=known), ["SE_2_1"]).provenance
+    pruned = drop_se_blocks(
+        replace(cifar, provenance=known), ["SE_2_1"], "identity"
+    ).provenance
 
     assert (pruned.metrics, pruned.data, pruned.seed) == ({}, data, 3)
     assert (pruned.checkpoint, pruned.sha256 != "abc") == ("net.pt", True)
 
 
 def test_networks_can_be_pruned_twice(cifar):
-    first = drop_se_blocks(cifar, ["layer1.0.se"])
+    first = drop_se_blocks(cifar, ["layer1.0.se"], "identity")
 
-    second = drop_se_blocks(first, ["layer3.2.se"])
+    second = drop_se_blocks(first, ["layer3.2.se"], "identity")
 
     assert places(second) == {"layer1.0.se": None, "layer3.2.se": None}
 
@@ -203,6 +210,136 @@ def test_a_pruned_network_can_be_recorded(cifar, photos, tmp_path):
         "SE_2_3",
     }
     assert record.attrs["removed_blocks"][0]["path"] == "layer2.0.se"
-    bare = drop_se_blocks(pruned, ["*"])
+    bare = drop_se_blocks(pruned, ["*"], "identity")
     with pytest.raises(BlockError, match="has no SE blocks"):
         blocks_of(bare)
+
+
+# --- names that stay, images that are remembered, broken weights ---------------------
+
+
+def four_blocks() -> Network:
+    """Two blocks in each of stages 1 and 2, in a network that is not ResNet-shaped."""
+    torch.manual_seed(0)
+    widths = [3, 8, 8, 8, 8]
+    layers = [
+        nn.Sequential(nn.Conv2d(n, m, 3, 1 + i % 2, 1), SEBlock(m, 2), nn.ReLU())
+        for i, (n, m) in enumerate(pairwise(widths))
+    ]
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+    model = lively(nn.Sequential(*layers, *head), (3, 16, 16))
+    return Network(model, Preprocessing((3, 16, 16)))
+
+
+def test_the_blocks_that_stay_keep_their_names():
+    network = four_blocks()
+    before = {b.path: b.name for b in blocks_of(network)}
+    assert list(before.values()) == ["SE_0_1", "SE_1_1", "SE_1_2", "SE_2_1"]
+
+    first = drop_se_blocks(network, ["SE_1_1"], "identity")
+    second = drop_se_blocks(first, ["SE_1_2"], "identity")
+
+    left = {b.path: b.name for b in blocks_of(second)}
+    assert left == {path: before[path] for path in ("0.1", "3.1")}
+    removed = [b["name"] for b in second.provenance.removed_blocks]
+    assert removed == ["SE_1_1", "SE_1_2"]
+
+
+def test_a_block_that_is_gone_is_not_mistaken_for_another():
+    pruned = drop_se_blocks(four_blocks(), ["SE_1_1"], "identity")
+
+    with pytest.raises(BlockNameError, match="SE_1_1 was removed already; 3 SE blocks"):
+        drop_se_blocks(pruned, ["SE_1_1"], "identity")
+    bare = drop_se_blocks(pruned, ["*"], "identity")
+    with pytest.raises(BlockNameError, match="already; no SE block is left"):
+        drop_se_blocks(bare, ["SE_2_*"], "identity")
+
+
+def test_images_calibrate_by_least_squares_and_say_so(lenet, digits):
+    frozen = drop_se_blocks(lenet, ["se"], images=digits)
+
+    expected = least_squares_constants(lenet, digits, blocks_of(lenet))
+    images = pictures(lenet)
+    by_hand = frozen_logits(lenet, {"se": expected["SE_2_1"].numpy()}, images)
+    assert_same_logits(logits(frozen, images), by_hand)
+    (entry,) = frozen.provenance.removed_blocks
+    assert entry["constants"] == "least squares, front to back"
+    assert entry["n_images"] == len(digits)
+    assert f"constants from {len(digits)} images" in frozen.notes[0]
+
+
+def test_images_are_taken_where_a_record_is_given_too(lenet, digits):
+    gates = record_gates(lenet, digits)
+
+    frozen = drop_se_blocks(lenet, ["se"], gates=gates, images=digits)
+
+    (entry,) = frozen.provenance.removed_blocks
+    assert entry["constants"] == "least squares, front to back"
+
+
+def test_a_record_alone_freezes_at_its_means(lenet, digits):
+    frozen = drop_se_blocks(lenet, ["se"], gates=record_gates(lenet, digits))
+
+    (entry,) = frozen.provenance.removed_blocks
+    assert (entry["how"], entry["constants"]) == ("frozen", "mean")
+
+
+def test_the_preprocessing_that_calibrated_is_that_of_the_result(cifar, photos):
+    larger = replace(cifar.preprocessing, input_size=(3, 40, 40))
+    images = open_images(photos, larger)
+
+    frozen = drop_se_blocks(cifar, ["SE_2_1"], images=images)
+
+    assert frozen.preprocessing.input_size == (3, 40, 40)
+
+
+def test_calibrating_images_are_remembered_by_their_bytes(cifar, photos, tmp_path):
+    images = open_images(photos, cifar.preprocessing)
+
+    frozen = drop_se_blocks(cifar, ["SE_2_1"], images=images)
+
+    seen = frozen.provenance.seen_images["calibrating"]
+    assert set(seen) == set(images.image_ids)
+    photos.rename(tmp_path / "other")
+    renamed = open_images(tmp_path / "other", cifar.preprocessing)
+    unseen = held_out(renamed, [frozen])
+    assert (unseen.n_seen, len(unseen.images)) == (20, 20)
+    assert "all 20 images were used" in unseen.note
+
+
+def test_weights_that_hold_nan_are_named(cifar):
+    with torch.no_grad():
+        cifar.model.layer2[0].conv1.weight[0, 0, 0, 0] = float("nan")
+
+    with pytest.raises(CheckpointError, match=r"hold NaN .*layer2\.0\.conv1\.weight"):
+        drop_se_blocks(cifar, ["SE_2_1"], "identity")
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_names_and_seen_images_are_kept_in_the_file(is_old, photos, tmp_path):
+    network = built("mobilenetv3_small_100")
+    before = {b.path: b.name for b in blocks_of(network)}
+    first = next(iter(before.values()))
+    images = open_images(photos, network.preprocessing)
+    pruned = drop_se_blocks(network, [first], images=images)
+    save_network(pruned, tmp_path / "pruned.pt")
+    if is_old:
+        as_earlier_versions_wrote(tmp_path / "pruned.pt")
+
+    loaded = load_network(tmp_path / "pruned.pt")
+
+    left = {b.path: b.name for b in blocks_of(loaded)}
+    assert left.items() < before.items()
+    assert loaded.provenance.removed_blocks[0]["how"] == "frozen"
+    if not is_old:
+        assert loaded.provenance.seen_images == pruned.provenance.seen_images
+
+
+def as_earlier_versions_wrote(path):
+    """Take out of a checkpoint what was not in it before names were kept."""
+    content = torch.load(path)
+    for key in ("block_names", "seen_images", "sha256"):
+        content.pop(key, None)
+    content["version"] = 1
+    content["removed_blocks"][0]["how"] = "constant"
+    torch.save(content, path)

@@ -96,11 +96,20 @@ def test_a_record_of_no_images_is_refused(lenet):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"blocks": ["SE_2_9"]}, BlockNameError, "Did you mean SE_2_1"),
+        (
+            {"blocks": ["SE_2_9"], "how": "identity"},
+            BlockNameError,
+            "Did you mean SE_2_1",
+        ),
         ({"blocks": []}, UsageError, "which blocks"),
         ({"how": "mean"}, UsageError, "identity, frozen, got 'mean'"),
-        ({"how": "frozen"}, UsageError, "got neither"),
-        ({"constants": {"se": np.ones(16)}}, UsageError, "removes blocks"),
+        ({"how": "frozen"}, UsageError, "give what to calibrate with"),
+        ({}, UsageError, "say --how identity"),
+        (
+            {"how": "identity", "constants": {"se": np.ones(16)}},
+            UsageError,
+            "needs no calibration; leave constants out",
+        ),
         (
             {"how": "frozen", "constants": {"se": np.ones(8)}},
             BlockError,
@@ -127,5 +136,5 @@ def test_what_cannot_be_meant_is_refused(arguments, error, message, lenet):
 def test_gates_and_constants_together_are_refused(lenet, digits):
     gates = record_gates(lenet, digits)
 
-    with pytest.raises(UsageError, match="got both"):
+    with pytest.raises(UsageError, match="got a gate record and constants"):
         drop_se_blocks(lenet, ["se"], "frozen", gates, constants={"se": np.ones(16)})

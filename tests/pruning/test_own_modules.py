@@ -28,7 +28,7 @@ def test_a_block_inside_another_module_cannot_be_removed():
     network.model.run = lambda n, x: n.plain(x * gate_of(n, x))
 
     with pytest.raises(BlockError, match=r"inside the network, .*\.SEBlock is one"):
-        drop_se_blocks(network, ["SE_0_1"])
+        drop_se_blocks(network, ["SE_0_1"], "identity")
 
 
 def test_a_module_that_is_handed_its_gate_cannot_be_removed():
@@ -41,7 +41,7 @@ def test_a_module_that_is_handed_its_gate_cannot_be_removed():
     network.model.run = lambda n, x: n.plain(n.scale(x, gate_of(n, x)))
 
     with pytest.raises(BlockError, match=r"inside 'scale' \(Scale\), which does more"):
-        drop_se_blocks(network, ["scale"])
+        drop_se_blocks(network, ["scale"], "identity")
 
 
 def test_a_functional_gate_in_a_module_of_its_own_is_folded():

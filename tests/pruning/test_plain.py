@@ -63,7 +63,7 @@ def test_ours_become_torchvisions(tmp_path):
 
 def test_legacy_weights_fit_the_plain_network_and_compute_something_else():
     network = built("legacy_seresnet18")
-    pruned = drop_se_blocks(network, ["*"])
+    pruned = drop_se_blocks(network, ["*"], "identity")
     renamed = {
         name.replace("layer0.", "").replace("last_linear", "fc"): tensor
         for name, tensor in pruned.model.state_dict().items()

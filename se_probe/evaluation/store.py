@@ -1,0 +1,121 @@
+"""Measured results, kept so that a killed run goes on where it was."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from se_probe.errors import SEProbeError
+from se_probe.files import write_whole
+
+__all__ = ["ResultStore", "digest"]
+
+Array = npt.NDArray[Any]
+
+
+def digest(content: Any) -> str:
+    """Short name for anything of plain JSON types, the same in every process.
+
+    Returns
+    -------
+    str
+        24 hexadecimal digits.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+class ResultStore:
+    """Arrays by name: in memory, or in a folder, where the next run finds them.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Made when something is written. None keeps everything in memory.
+    about : mapping, optional
+        What the results depend on, in plain JSON types: results of something else lie
+        in another subfolder.
+    """
+
+    def __init__(
+        self, folder: Path | None = None, about: Mapping[str, Any] | None = None
+    ) -> None:
+        self.folder = None if folder is None else folder / digest(dict(about or {}))
+        self._arrays: dict[str, Array] = {}
+
+    def get(self, name: str) -> Array | None:
+        """A finished array, or None."""
+        if name not in self._arrays and self.folder is not None:
+            path = self._path(name)
+            if path.exists():
+                self._arrays[name] = np.load(path)
+        return self._arrays.get(name)
+
+    def put(self, name: str, array: Array) -> None:
+        """Keep a finished array.
+
+        Raises
+        ------
+        SEProbeError
+            If the folder cannot be written.
+        """
+        self._arrays[name] = array
+        if self.folder is not None:
+            write_whole(self._path(name), lambda part: _save(array, part))
+
+    def growing(
+        self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, fill: Any = 0
+    ) -> Array:
+        """An array that is filled little by little; writing to it keeps it.
+
+        Parameters
+        ----------
+        name : str
+        shape : tuple of int
+        dtype : data type
+        fill : scalar, default 0
+            What is in it at first.
+
+        Returns
+        -------
+        array
+            Of a file where there is a folder.
+
+        Raises
+        ------
+        SEProbeError
+            If the folder cannot be written.
+        """
+        if name in self._arrays:
+            return self._arrays[name]
+        if self.folder is None:
+            self._arrays[name] = np.full(shape, fill, dtype)
+            return self._arrays[name]
+        path = self._path(name)
+        if not path.exists():
+            write_whole(path, lambda part: _save(np.full(shape, fill, dtype), part))
+        try:
+            self._arrays[name] = np.lib.format.open_memmap(path, mode="r+")
+        except (OSError, ValueError) as error:
+            raise SEProbeError(
+                f"the partial results in {path} cannot be read ({error}); delete the "
+                "folder to measure anew"
+            ) from error
+        return self._arrays[name]
+
+    def _path(self, name: str) -> Path:
+        return (self.folder or Path()) / f"{name}.npy"
+
+
+def _save(array: Array, path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, array)
