@@ -31,3 +31,17 @@ def test_the_tested_set_can_be_installed_on_the_oldest_python(name):
         pytest.skip(f"{name} is not needed on this machine")
 
     assert SpecifierSet(needed or "").contains(oldest_python())
+
+
+def test_every_package_is_imported_by_its_one_door():
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    packages = {path.parent.name for path in (ROOT / "se_probe").glob("*/__init__.py")}
+
+    doors = {
+        section["allowed_importers"]: section["protected_modules"]
+        for section in config.values()
+        if section.get("type") == "protected"
+    }
+
+    assert doors == {f"se_probe.{name}": f"se_probe.{name}.*" for name in packages}

@@ -11,15 +11,15 @@ from se_probe.evaluation.answers import (
     ask,
     readable_rows,
 )
-from se_probe.evaluation.evaluate import (
+from se_probe.evaluation.latency import block_milliseconds, median_milliseconds
+from se_probe.evaluation.networks import (
     Accuracy,
     Evaluation,
     NetworkFigures,
     evaluate,
 )
-from se_probe.evaluation.held_out import HeldOut, held_out
-from se_probe.evaluation.latency import block_milliseconds, median_milliseconds
 from se_probe.evaluation.paired import bonett_price_interval, mcnemar_p
+from se_probe.evaluation.seen import HeldOut, held_out
 from se_probe.evaluation.store import ResultStore, digest
 
 __all__ = [

@@ -9,6 +9,7 @@ list is fixed when it returns; pixels are read batch by batch when they are aske
 """
 
 from se_probe.images.batches import ImageBatch, LabelledImages
+from se_probe.images.pictures import evenly
 from se_probe.images.preprocessing import Preprocessing, default_preprocessing
 from se_probe.images.sources import DATASET_NAMES, open_images, reopen_images
 from se_probe.images.sums import image_sums
@@ -19,6 +20,7 @@ __all__ = [
     "LabelledImages",
     "Preprocessing",
     "default_preprocessing",
+    "evenly",
     "image_sums",
     "open_images",
     "reopen_images",

@@ -14,7 +14,7 @@ from se_probe.plots.labels import gate_limits
 from se_probe.plots.learning_curve import figure_learning_curve
 from se_probe.plots.pairs import figure_pairs
 from se_probe.plots.profiles import figure_profiles, plot_class_profile
-from se_probe.plots.save import FORMATS, save, save_table
+from se_probe.plots.saving import FORMATS, save, save_table
 from se_probe.plots.spread import figure_spread, plot_class_spread
 from se_probe.plots.style import class_styles, house_style
 from se_probe.plots.write import FIGURES, write_figures

@@ -13,7 +13,7 @@ from se_probe.plots.depth import figure_depth
 from se_probe.plots.heatmap import figure_heatmaps, panel_rows
 from se_probe.plots.labels import gate_limits
 from se_probe.plots.profiles import figure_profiles
-from se_probe.plots.save import save, save_table
+from se_probe.plots.saving import save, save_table
 from se_probe.plots.spread import figure_spread
 from se_probe.plots.style import class_styles
 from se_probe.stats import class_moments

@@ -12,8 +12,7 @@ from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import State, block_facts
-from se_probe.images import LabelledImages
-from se_probe.images.pictures import evenly
+from se_probe.images import LabelledImages, evenly
 from se_probe.progress import Progress, shifted
 from se_probe.record import record_gates
 from se_probe.reproduce.changes import (

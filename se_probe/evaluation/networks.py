@@ -11,8 +11,8 @@ from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import UsageError
 from se_probe.evaluation.answers import Answers, Difference, ask
-from se_probe.evaluation.held_out import held_out
 from se_probe.evaluation.latency import median_milliseconds
+from se_probe.evaluation.seen import held_out
 from se_probe.images import LabelledImages
 from se_probe.models import count_macs, count_parameters
 from se_probe.progress import Progress
