@@ -13,6 +13,9 @@ from se_probe.gates.blocks import (
     block_names,
     match_blocks,
 )
+from se_probe.gates.create import create_record
+from se_probe.gates.opening import open_context, open_gates, open_group
+from se_probe.gates.places import is_record, remove_record
 from se_probe.gates.record import (
     State,
     check_gates,
@@ -21,15 +24,12 @@ from se_probe.gates.record import (
     recorded,
     row_states,
 )
+from se_probe.gates.rows import row_batches
+from se_probe.gates.saving import check_whole, save_gates
 from se_probe.gates.store import (
-    create_record,
-    is_record,
-    open_gates,
-    open_group,
+    damaged_batches,
     pending_batches,
     read_states,
-    remove_record,
-    row_batches,
     write_batch,
 )
 
@@ -40,11 +40,14 @@ __all__ = [
     "block_facts",
     "block_names",
     "check_gates",
+    "check_whole",
     "create_record",
+    "damaged_batches",
     "is_record",
     "make_gates",
     "match_blocks",
     "only_correct",
+    "open_context",
     "open_gates",
     "open_group",
     "pending_batches",
@@ -53,5 +56,6 @@ __all__ = [
     "remove_record",
     "row_batches",
     "row_states",
+    "save_gates",
     "write_batch",
 ]

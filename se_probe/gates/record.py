@@ -13,7 +13,6 @@ from se_probe.gates.blocks import block_channels, block_names
 
 __all__ = [
     "CHANNEL_COORDS",
-    "FORMAT",
     "ROW_COORDS",
     "State",
     "channel_coords",
@@ -26,7 +25,6 @@ __all__ = [
     "strings",
 ]
 
-FORMAT = "se_probe gate record 1"
 ROW_COORDS = ("image_id", "class_name", "wnid", "class_index", "predicted", "state")
 CHANNEL_COORDS = ("block", "stage", "channel_in_block")
 

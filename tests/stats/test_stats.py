@@ -19,7 +19,7 @@ from se_probe.gates import (
     open_gates,
     write_batch,
 )
-from se_probe.gates import store as gates_module
+from se_probe.gates import rows as gates_module
 from se_probe.stats import (
     block_summary,
     class_moments,

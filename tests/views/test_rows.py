@@ -53,7 +53,7 @@ def test_rows_are_the_same_however_the_record_is_read(record, tmp_path, monkeypa
         gates = record.to_numpy()[4 * k : 4 * k + 4]
         done = np.ones(len(gates), np.int64)
         write_batch(group, k, gates, -done, done)
-    monkeypatch.setattr("se_probe.gates.store._READ_BYTES", 1)
+    monkeypatch.setattr("se_probe.gates.rows._READ_BYTES", 1)
 
     rows = sorted_rows(open_gates(group), max_rows=8)
 
