@@ -24,12 +24,13 @@ from se_probe.gates.record import (
     recorded,
     row_states,
 )
-from se_probe.gates.rows import row_batches
+from se_probe.gates.rows import check_readable, row_batches
 from se_probe.gates.saving import check_whole, save_gates
 from se_probe.gates.store import (
+    count_channels,
     damaged_batches,
     pending_batches,
-    read_states,
+    read_image_ids,
     write_batch,
 )
 
@@ -40,7 +41,9 @@ __all__ = [
     "block_facts",
     "block_names",
     "check_gates",
+    "check_readable",
     "check_whole",
+    "count_channels",
     "create_record",
     "damaged_batches",
     "is_record",
@@ -51,7 +54,7 @@ __all__ = [
     "open_gates",
     "open_group",
     "pending_batches",
-    "read_states",
+    "read_image_ids",
     "recorded",
     "remove_record",
     "row_batches",

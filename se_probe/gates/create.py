@@ -16,9 +16,9 @@ from zarr.storage import MemoryStore
 
 from se_probe.errors import GateRecordError
 from se_probe.gates.opening import open_group
-from se_probe.gates.places import FORMAT, Place
+from se_probe.gates.places import FORMAT
 from se_probe.gates.record import channel_coords, row_coords, strings
-from se_probe.gates.sums import metadata_sums
+from se_probe.gates.sums import sums_of_files
 
 __all__ = ["CONTEXT", "create_record", "new_record"]
 
@@ -126,7 +126,7 @@ def new_record(
     building = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")
     try:
         group = _fill(building, coords, batch_size, attrs, context)
-        group.attrs["metadata_sums"] = metadata_sums(Place(building), _arrays(group))
+        group.attrs["sha256"] = sums_of_files(building)
         _consolidate(building)
         building.rename(path)
     except OSError as error:
@@ -138,11 +138,6 @@ def new_record(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return open_group(path)
-
-
-def _arrays(group: zarr.Group) -> list[str]:
-    members = group.members(max_depth=None)
-    return [name for name, member in members if isinstance(member, zarr.Array)]
 
 
 def _fill(

@@ -14,7 +14,7 @@ from se_probe.errors import GateRecordError
 from se_probe.gates.blocks import block_facts
 from se_probe.gates.places import Place, damage, find_place
 from se_probe.gates.record import State, check_gates, strings
-from se_probe.gates.sums import CheckedStore, check_metadata, row_arrays
+from se_probe.gates.sums import CheckedStore, check_files, row_arrays
 
 __all__ = ["open_context", "open_gates", "open_group"]
 
@@ -114,7 +114,7 @@ def open_group(path: str | Path) -> zarr.Group:
 
 def _group(path: str | Path, mode: Literal["r", "r+"]) -> zarr.Group:
     place = find_place(path)
-    check_metadata(place)
+    check_files(place)
     with _reading(path):
         arrays = row_arrays(_open(CheckedStore(place.store(), str(path)), place, "r"))
         return _open(CheckedStore(place.store(), str(path), arrays), place, mode)

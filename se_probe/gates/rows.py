@@ -7,7 +7,7 @@ import xarray as xr
 from se_probe.gates.blocks import Channels
 from se_probe.gates.record import recorded
 
-__all__ = ["row_batches"]
+__all__ = ["check_readable", "row_batches"]
 
 _READ_BYTES = 64 * 2**20
 
@@ -39,6 +39,18 @@ def row_batches(
         if rows.any():
             part = wanted.isel(image=slice(start, start + step)).load()
             yield part if rows.all() else part.isel(image=rows)
+
+
+def check_readable(record: xr.DataArray) -> None:
+    """Read every recorded row once, so that all checksums are looked at.
+
+    Raises
+    ------
+    GateRecordError
+        If a batch is damaged; the message names the first.
+    """
+    for _ in row_batches(record):
+        pass
 
 
 def _rows_per_read(record: xr.DataArray) -> int:

@@ -8,13 +8,14 @@ import numpy.typing as npt
 import zarr
 
 from se_probe.errors import GateRecordError
-from se_probe.gates.record import State
+from se_probe.gates.places import damage
 from se_probe.gates.sums import row_arrays
 
 __all__ = [
+    "count_channels",
     "damaged_batches",
     "pending_batches",
-    "read_states",
+    "read_image_ids",
     "write_batch",
     "write_rows",
 ]
@@ -96,19 +97,27 @@ def write_rows(
             array[start : start + len(rows)] = rows
 
 
-def read_states(group: zarr.Group) -> npt.NDArray[np.uint8]:
-    """State of every image as it is now, `NOT_RECORDED` in damaged batches.
+def count_channels(group: zarr.Group) -> int:
+    """Channels that a record holds, of all its blocks."""
+    return int(_array(group, "gate").shape[1])
+
+
+def read_image_ids(group: zarr.Group) -> list[str]:
+    """Ids of all images, in order; batches may be damaged.
 
     Returns
     -------
-    np.ndarray, shape (n_images,)
+    list of str
+
+    Raises
+    ------
+    GateRecordError
+        If the ids themselves are damaged.
     """
-    array = _array(group, "state")
-    states = np.full(array.shape, State.NOT_RECORDED, np.uint8)
-    for number in set(range(_n_batches(group))) - set(damaged_batches(group)):
-        start = number * array.chunks[0]
-        states[start : start + array.chunks[0]] = _read_chunk(group, "state", number)
-    return states
+    try:
+        return [str(name) for name in np.asarray(_array(group, "image_id")[:])]
+    except Exception as error:  # of a codec, or whatever the damage leads it to
+        raise GateRecordError(damage("", f"image_id: {error}")) from error
 
 
 def pending_batches(group: zarr.Group) -> list[int]:

@@ -1,14 +1,15 @@
 """Checksums: what was damaged on disk is never read as gates.
 
-Every chunk of a record carries a CRC-32C (Zarr's own codec), the group's attributes the
-SHA-256 of each array's metadata. Zarr reads a missing chunk as its fill value; a batch
-that is done has all its chunks, so here that is damage too.
+Every chunk of a record carries a CRC-32C (Zarr's own codec); the group's attributes
+hold the SHA-256 of each file that is written once. Zarr reads a missing chunk as its
+fill value; a batch that is done has all its chunks, so here that is damage too.
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -23,7 +24,7 @@ from se_probe.errors import GateRecordError
 from se_probe.gates.places import FORMAT, Place, damage
 from se_probe.gates.record import State
 
-__all__ = ["CheckedStore", "RowArray", "check_metadata", "metadata_sums", "row_arrays"]
+__all__ = ["CheckedStore", "RowArray", "check_files", "row_arrays", "sums_of_files"]
 
 # gate/c/3/0, state/c/3, context/squeeze/c/3/0, below whatever group the record is in
 _ROW_CHUNK = re.compile(
@@ -140,34 +141,38 @@ def _crc32c(data: bytes) -> bytes:
     return int(google_crc32c.value(data)).to_bytes(4, "little")
 
 
-def metadata_sums(place: Place, names: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of the metadata of some arrays, in hexadecimal.
+def sums_of_files(folder: Path) -> dict[str, str]:
+    """SHA-256, in hexadecimal, of all files of a record that is not begun yet.
 
-    Parameters
-    ----------
-    place : Place
-    names : iterable of str
-        Paths of arrays in the group.
+    They are its coordinates and the metadata of its arrays, which are written once.
 
     Returns
     -------
     dict of str to str
+        By path in the record; without the group's own metadata, which are to hold it.
     """
-    files = [f"{name}/zarr.json" for name in sorted(names)]
-    return {file: hashlib.sha256(place.read(file)).hexdigest() for file in files}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    names = {path.relative_to(folder).as_posix() for path in files} - {"zarr.json"}
+    return {name: _sha256(Place(folder), name) for name in sorted(names)}
 
 
-def check_metadata(place: Place) -> None:
-    """Check that the metadata of a record's arrays are as they were written.
+def check_files(place: Place) -> None:
+    """Check that a record's coordinates and metadata are as they were written.
 
     Raises
     ------
     GateRecordError
     """
-    sums = place.attributes("zarr.json").get("metadata_sums")
-    written_as = place.attributes("gate/zarr.json").get("format")
-    if sums is None and written_as != FORMAT:
+    sums = place.attributes("zarr.json").get("sha256")
+    if sums is None and place.attributes("gate/zarr.json").get("format") != FORMAT:
         return  # format 1
-    for file, expected in dict(sums or {"zarr.json": ""}).items():
-        if hashlib.sha256(place.read(file)).hexdigest() != expected:
-            raise GateRecordError(damage(place.path, f"{file} is not what was written"))
+    if not isinstance(sums, Mapping):
+        raise GateRecordError(damage(place.path, "zarr.json lacks the checksums"))
+    for name, expected in sums.items():
+        if _sha256(place, name) != expected:
+            what = f"{name} is not what was written"
+            raise GateRecordError(damage(place.path, what))
+
+
+def _sha256(place: Place, name: str) -> str:
+    return hashlib.sha256(place.read(name)).hexdigest()

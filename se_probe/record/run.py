@@ -19,12 +19,13 @@ from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import (
     State,
+    count_channels,
     create_record,
     is_record,
     open_gates,
     open_group,
     pending_batches,
-    read_states,
+    read_image_ids,
     remove_record,
     row_states,
     write_batch,
@@ -119,7 +120,7 @@ def record_gates(
     _check_request(images, out, world, overwrite)
     if overwrite and out is not None:
         remove_record(out)
-    begun = open_gates(out).attrs if out is not None and is_record(out) else {}
+    begun = _attributes(out) if out is not None and is_record(out) else {}
     with pinned_numerics(threads or begun.get("threads")) as n_threads:
         first = images.batch(0)
         if blocks is None:
@@ -130,13 +131,16 @@ def record_gates(
             group = _join(Path(out), facts, network, images)
         else:
             group = _begin(out, facts | dict(attrs or {}), network, images)
-        numbers = [k for k in pending_batches(group) if k % world == rank]
+        pending = pending_batches(group)
+        numbers = [k for k in pending if k % world == rank]
         with _runner(network.model, blocks, precision, compile) as run:
-            n_done = _count_done(group)
+            n_done = len(images) - sum(_n_rows(images, k) for k in pending)
             if progress is not None:
                 progress(n_done, len(images))
             for batch in images.batches(numbers):
-                n_done += _write(group, batch, run(batch.pixels), strict)
+                n_rows = _n_rows(images, batch.number)
+                _write(group, batch, n_rows, run(batch.pixels), strict)
+                n_done += n_rows
                 if progress is not None:
                     progress(n_done, len(images))
     return open_gates(group)
@@ -156,6 +160,11 @@ def _check_request(
         raise UsageError(
             "several processes share one record on disk: give it a name, and delete an "
             "old one before they start"
+        )
+    if out is not None and is_record(out) and Path(out).is_file():
+        raise GateRecordError(
+            f"{out} is a zip file, which can be read and not written; choose another "
+            "name"
         )
     if out is not None and Path(out).exists() and not is_record(out):
         raise GateRecordError(
@@ -190,14 +199,26 @@ def _join(
                 "process with rank 0 stop?"
             )
         time.sleep(0.2)
-    record = open_gates(out)
-    check_same(record.attrs, facts)
-    if list(record["image_id"].values) != list(images.image_ids):
+    check_same(_attributes(out), facts)
+    group = open_group(out)
+    n_channels = sum(int(block["channels"]) for block in facts["blocks"])
+    if count_channels(group) != n_channels:
         raise GateRecordError(
-            f"{out} was begun with {record.sizes['image']} other images than the "
+            f"{out} holds {count_channels(group)} of {n_channels} channels; it was "
+            "saved from a selection. Choose another name"
+        )
+    image_ids = read_image_ids(group)
+    if image_ids != list(images.image_ids):
+        raise GateRecordError(
+            f"{out} was begun with {len(image_ids)} other images than the "
             f"{len(images)} of now. Choose another name, or --force to begin anew"
         )
-    return open_group(out)
+    return group
+
+
+def _attributes(out: str | Path) -> dict[str, Any]:
+    # Not by open_gates, which refuses a record with a damaged batch: it is mended here.
+    return dict(open_group(out)["gate"].attrs)
 
 
 @contextmanager
@@ -235,16 +256,19 @@ def _predicted(logits: Any) -> npt.NDArray[np.int64]:
     return np.asarray(best.cpu().numpy(), dtype=np.int64)
 
 
-def _count_done(group: zarr.Group) -> int:
-    return int((read_states(group) != State.NOT_RECORDED).sum())
+def _n_rows(images: LabelledImages, number: int) -> int:
+    """Images of a batch; the last one may have fewer than the others."""
+    return min(images.batch_size, len(images) - number * images.batch_size)
 
 
 def _write(
-    group: zarr.Group, batch: ImageBatch, results: _Results, strict: bool
-) -> int:
-    """Write the rows of one batch; how many they are."""
-    start = batch.number * len(batch.pixels)
-    n_rows = min(len(batch.pixels), len(read_states(group)) - start)
+    group: zarr.Group,
+    batch: ImageBatch,
+    n_rows: int,
+    results: _Results,
+    strict: bool,
+) -> None:
+    """Write the first rows of one batch."""
     problems = batch.problems[:n_rows]
     unreadable = [problem for problem in problems if problem is not None]
     if strict and unreadable:
@@ -259,4 +283,3 @@ def _write(
     gates[skipped] = np.nan
     predicted[state != State.RECORDED] = -1
     write_batch(group, batch.number, gates, predicted, state)
-    return n_rows

@@ -11,7 +11,7 @@ import xarray as xr
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
-from se_probe.gates import State, block_facts
+from se_probe.gates import State, block_facts, check_readable, check_whole
 from se_probe.images import LabelledImages, evenly
 from se_probe.progress import Progress, shifted
 from se_probe.record import record_gates
@@ -148,12 +148,15 @@ def verify_record(
     Raises
     ------
     GateRecordError
-        If nothing was recorded yet, or of a network with other SE blocks.
+        If nothing was recorded yet, or of a network with other SE blocks; if the
+        record is damaged anywhere, or a selection.
     ImagesError
         If of no batch all images are still there.
     UsageError
         If the number of batches, or the size of a batch, cannot be meant.
     """
+    check_whole(record)
+    check_readable(record)
     attrs = record.attrs
     size = int(attrs["batch_size"])
     if images.batch_size != size:

@@ -15,7 +15,7 @@ import xarray as xr
 from se_probe.blocks import find_se_blocks
 from se_probe.checkpoints import Network, build_network, save_network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
-from se_probe.gates import State, open_gates, open_group, pending_batches
+from se_probe.gates import State, open_gates, open_group, pending_batches, save_gates
 from se_probe.images import ImageBatch, default_preprocessing, open_images
 from se_probe.record import pinned_numerics, record_gates
 
@@ -237,6 +237,39 @@ def test_record_of_other_weights_or_images_is_not_continued(
         record_gates(
             tiny_network, open_images(photos, tiny_network.preprocessing), out=path
         )
+
+
+@pytest.mark.parametrize(
+    "damaged", ["gate/c/2/0", "predicted/c/2", "state/c/2", "gate/c/6/0"]
+)
+def test_damaged_batches_are_recorded_again_bit_for_bit(
+    tiny_network, tiny_images, tmp_path, damaged
+):
+    out = tmp_path / "run.zarr"
+    expected = record_gates(tiny_network, tiny_images, out=out).load()
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    (out / damaged).write_bytes(b"nonsense")
+    counts = []
+
+    mended = record_gates(
+        tiny_network, tiny_images, out=out, progress=lambda *n: counts.append(n)
+    )
+
+    xr.testing.assert_identical(mended.load(), expected)
+    assert {path: path.read_bytes() for path in before} == before
+    assert counts[0][0] in {17, 18}  # all but the images of one batch
+    assert counts[1:] == [(20, 20)]
+
+
+def test_a_selection_of_channels_is_not_continued(tiny_network, tiny_images, tmp_path):
+    gates = record_gates(tiny_network, tiny_images)
+    save_gates(gates.isel(channel=slice(0, 4)), tmp_path / "part.zarr")
+    save_gates(gates, tmp_path / "run.zarr.zip")
+
+    with pytest.raises(GateRecordError, match=r"holds 4 of 10 channels"):
+        record_gates(tiny_network, tiny_images, out=tmp_path / "part.zarr")
+    with pytest.raises(GateRecordError, match="is a zip file"):
+        record_gates(tiny_network, tiny_images, out=tmp_path / "run.zarr.zip")
 
 
 def test_record_is_begun_anew_only_when_asked(tiny_network, tiny_images, tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image
 from se_probe.blocks import find_se_blocks
 from se_probe.checkpoints import build_network, load_network, save_network
 from se_probe.errors import CheckpointError, GateRecordError, ImagesError, UsageError
-from se_probe.gates import State, make_gates, open_gates
+from se_probe.gates import State, make_gates, open_gates, save_gates
 from se_probe.images import open_images
 from se_probe.record import record_gates
 from se_probe.reproduce import (
@@ -65,8 +65,7 @@ def verified(run, **options):
 
 def with_attrs(run, **changed):
     """The record with other provenance."""
-    gate = zarr.open_group(run, mode="r+", use_consolidated=False)["gate"]
-    gate.attrs.update(changed)
+    save_gates(open_gates(run).assign_attrs(changed), run, overwrite=True)
 
 
 def with_shift(run, row, shift):
@@ -221,6 +220,7 @@ def test_all_images_gone_is_one_sentence(run, folder, command):
 def test_other_blocks_are_refused(tiny_network, tiny_images):
     gates = record_gates(tiny_network, tiny_images)
     gates.attrs["blocks"][0]["name"] = "SE_4_1"
+    gates["block"].values[:4] = "SE_4_1"
 
     with pytest.raises(GateRecordError, match=r"SE_4_1 \(4\) to SE_3_1 \(6\) then"):
         verify_record(gates, tiny_network, tiny_images)
@@ -397,6 +397,31 @@ def test_function_named_in_a_record_is_not_run(tmp_path, monkeypatch):
 
     with pytest.raises(CheckpointError, match="--arch"):
         reopen_network(attrs)
+
+
+def test_damage_anywhere_is_found_before_anything_is_compared(run, command):
+    chunk = run / "gate" / "c" / "2" / "0"
+    data = bytearray(chunk.read_bytes())
+    data[100] ^= 1
+    chunk.write_bytes(bytes(data))
+
+    status, out, err = command("verify", run, "--batches", 1)
+
+    assert (status, out) == (1, "")
+    assert "batch 2 of the gate record" in err
+    assert "is damaged (gate: its checksum does not match)" in err
+
+
+def test_a_selection_is_refused_and_a_zip_is_verified(run, command):
+    save_gates(open_gates(run).isel(image=slice(0, 9)), run.with_name("part.zarr"))
+    save_gates(open_gates(run), run.with_name("run.zarr.zip"))
+
+    status, _, err = command("verify", run.with_name("part.zarr"))
+    assert status == 1
+    assert "is a selection: 9 of 20 images" in err
+
+    status, _, err = command("verify", run.with_name("run.zarr.zip"))
+    assert status == 0, err
 
 
 @pytest.mark.parametrize("batches", ["0", "-1", "some", "1.5"])
