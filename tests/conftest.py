@@ -2,7 +2,6 @@
 
 import copy
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from commands import run_command
 from networks import TinyNet, give_head
 from se_probe.blocks import find_se_blocks
 from se_probe.checkpoints import Network
@@ -97,18 +97,6 @@ def real_data() -> Path:
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
+def command():
     """Function that runs `se-probe ...` and returns exit status, stdout and stderr."""
-    from se_probe.cli import main
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["se-probe", *map(str, arguments)])
-        status = 0
-        try:
-            main()
-        except SystemExit as stop:
-            status = stop.code or 0
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
+    return run_command

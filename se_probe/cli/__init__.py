@@ -1,65 +1,90 @@
 """The command line: one thin command per step, and the only place that prints.
 
-Each command imports what it needs when it runs, so that ``se-probe --help`` and
-drawing from a record never load torch.
+A command is imported when it is called, and imports what it needs when it runs, so that
+``se-probe --help`` and drawing from a record never load torch.
 """
 
 import errno
 import sys
 import warnings
-from importlib import import_module
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+from cyclopts import App, CycloptsError, Group, Parameter
 
 import se_probe
 from se_probe.cli.console import say
-from se_probe.errors import SEProbeError
+from se_probe.cli.usage import PlainHelp, usage_sentence
+from se_probe.errors import SEProbeError, UsageError
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "documented_app", "main"]
 
-# Plain help (no rich) starts in a third of the time.
-app = typer.Typer(
+# What `se-probe --help` says of each command without importing it: the first line of
+# its docstring (a test compares them).
+COMMANDS = {
+    "demo": "Train an SE-ResNet-50 on drawn pictures and see what its gates do.",
+    "inspect": "Show the SE blocks of a network and what they cost.",
+    "classes": "Show which ImageNet class would be taken for each name.",
+    "record": "Record the gates of every SE block for every image.",
+    "plot": "Draw the gates of a network, class by class, with the numbers beside "
+    "each figure.",
+    "rank": "Rank SE blocks by how well the network could do without their gates.",
+    "prune": "Leave SE blocks out of a network, or freeze their gates and fold them "
+    "away.",
+    "evaluate": "Measure accuracy, size, work and latency; with --against, what has "
+    "changed.",
+    "train": "Train a network; the same command gives the same weights, bit for bit.",
+    "reproduce": "Train once from each seed and compare weights, gates and figures, "
+    "bit for bit.",
+    "verify": "Rebuild network and images from what a record says, record again and "
+    "compare.",
+}
+
+_PURPOSE = (
+    "Record, look at, and decide on the gates of squeeze-and-excitation networks."
+)
+
+app = App(
     name="se-probe",
-    help="Record, look at, and decide on the gates of squeeze-and-excitation networks.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    add_completion=False,
+    help=_PURPOSE,
+    version=se_probe.__version__,
+    # Flags have no --no-... of their own; of an option given twice the last counts.
+    default_parameter=Parameter(negative=(), allow_repeating=True),
+    group_arguments=Group("Arguments", sort_key=-1),
+    group_parameters=Group("Options", sort_key=0),
+    help_format="plaintext",
+    help_formatter=PlainHelp(),
+    result_action="return_value",
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
 )
 
-_COMMANDS = (
-    *("demo", "inspect", "classes", "record", "plot", "rank", "prune", "evaluate"),
-    *("train", "reproduce", "verify"),
+for _place, (_name, _summary) in enumerate(COMMANDS.items()):
+    app.command(
+        f"se_probe.cli.{_name}:{_name}", name=_name, help=_summary, sort_key=_place
+    )
+app.register_install_completion_command(
+    help="Install shell completion (bash, zsh, fish or PowerShell).", sort_key=99
 )
-
-for _name in _COMMANDS:
-    app.command(_name)(getattr(import_module(f"se_probe.cli.{_name}"), _name))
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(se_probe.__version__)
-        raise typer.Exit
+app["--help"].help = "Show this message and exit."
+app["--version"].help = "Show the version and exit."
 
 
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print it."
-        ),
-    ] = False,
-) -> None:
-    pass
+def documented_app() -> App:
+    """The command line with every command imported, and its whole help."""
+    for name in COMMANDS:
+        _use_docstring(name)
+    return app
 
 
 def main() -> None:
     """Run a command; deliberate errors become one sentence and an exit status."""
     warnings.showwarning = _say_warning
+    arguments = sys.argv[1:]
     try:
-        app()
+        _run(arguments)
+    except CycloptsError as error:
+        sys.exit(_fail(usage_sentence(error), UsageError.exit_status))
     except SEProbeError as error:
         sys.exit(_fail(str(error), error.exit_status))
     except KeyboardInterrupt:
@@ -71,6 +96,19 @@ def main() -> None:
         if error.errno is None:
             raise
         sys.exit(_fail(_os_sentence(error), 1))
+
+
+def _run(arguments: list[str]) -> None:
+    for name in set(arguments[:1]) & set(COMMANDS):
+        _use_docstring(name)
+    app(arguments)
+    if not arguments:  # the help was shown; nothing was asked for
+        sys.exit(UsageError.exit_status)
+
+
+def _use_docstring(name: str) -> None:
+    """Show the whole docstring as the help of a command, in place of its summary."""
+    app[name].help = None
 
 
 def _fail(sentence: str, status: int) -> int:

@@ -1,23 +1,24 @@
 """``se-probe classes``: what would be taken for a name."""
 
-from typing import Annotated
+import sys
 
-import typer
-
-from se_probe.cli import options
 from se_probe.cli.console import print_json, say
+from se_probe.cli.options import Flag
 from se_probe.errors import ClassNameError
 
 __all__ = ["classes"]
 
 
-def classes(
-    names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="Name, wnid or index.")
-    ],
-    json: options.Json = False,
-) -> None:
-    """Show which ImageNet class would be taken for each name."""
+def classes(names: list[str], /, *, json: Flag = False) -> None:
+    """Show which ImageNet class would be taken for each name.
+
+    Parameters
+    ----------
+    names
+        Names, wnids or indices.
+    json
+        Print JSON.
+    """
     from se_probe.class_names import echo, imagenet_labels
 
     found, failed = [], False
@@ -34,4 +35,4 @@ def classes(
     if json:
         print_json(found)
     if failed:
-        raise typer.Exit(ClassNameError.exit_status)
+        sys.exit(ClassNameError.exit_status)

@@ -3,29 +3,41 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import progress_bar, say, say_epoch
+from se_probe.cli.options import Flag, NonNegative, OptionalPositive, Quiet
 
 __all__ = ["demo"]
 
 
 def demo(
-    ckpt: Annotated[
-        Path, typer.Option(metavar="FILE", help="Where the network is kept.")
-    ] = Path("checkpoints/demo.pt"),
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder of the figures.")
-    ] = Path("figures/demo"),
-    seed: options.Seed = 0,
-    threads: options.Threads = None,
-    force: options.Force = False,
-    quiet: options.Quiet = False,
+    *,
+    ckpt: Annotated[Path, Parameter(metavar="FILE")] = Path("checkpoints/demo.pt"),
+    out: Annotated[Path, Parameter(metavar="DIR")] = Path("figures/demo"),
+    seed: NonNegative = 0,
+    threads: OptionalPositive = None,
+    force: Flag = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train an SE-ResNet-50 on drawn pictures and see what its gates do.
 
     Needs no network and no data. An interrupted demo goes on where it stopped.
+
+    Parameters
+    ----------
+    ckpt
+        Where the network is kept.
+    out
+        Folder of the figures.
+    seed
+        Seed of all that is random.
+    threads
+        CPU threads of the network.
+    force
+        Overwrite what is there.
+    quiet
+        No progress, no notes.
     """
     from se_probe.cli.plot import draw
     from se_probe.cli.record import say_summary

@@ -1,12 +1,21 @@
 """``se-probe evaluate``: accuracy, size, work and latency of one network or of two."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, progress_bar
+from se_probe.cli.options import (
+    ANY_CHECKPOINT,
+    ANY_SAMPLE,
+    TO_THE_READER,
+    CheckpointOptions,
+    OptionalPositive,
+    OutputOptions,
+    SampleOptions,
+)
 
 if TYPE_CHECKING:
     from se_probe.evaluation import Accuracy, Difference, Evaluation, NetworkFigures
@@ -17,59 +26,44 @@ _N_SHOWN = 5
 
 
 def evaluate(
-    ckpt: options.Checkpoint = None,
-    against: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The original, to compare with."),
-    ] = None,
-    arch: options.Arch = None,
-    against_arch: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Architecture of --against."),
-    ] = None,
-    data: options.Data = None,
-    data_root: options.DataRoot = None,
-    per_class: options.PerClass = None,
-    image_size: options.ImageSize = None,
-    device: options.Device = "auto",
-    batch_size: options.BatchSize = 32,
-    workers: options.Workers = 0,
-    threads: options.Threads = None,
-    seed: options.Seed = 0,
-    trust_pickle: options.TrustPickle = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    *,
+    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    against: Annotated[str | None, Parameter(metavar="FILE")] = None,
+    against_arch: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    images: SampleOptions = ANY_SAMPLE,
+    threads: OptionalPositive = None,
+    output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Measure accuracy, size, work and latency; with --against, what has changed.
 
     Two networks see the same images and are timed by turns.
+
+    Parameters
+    ----------
+    against
+        The original, to compare with.
+    against_arch
+        Architecture of --against.
+    threads
+        CPU threads of the network.
     """
     from se_probe import evaluation
-    from se_probe.cli.sources import images_for, network_from
     from se_probe.running import pinned_numerics
 
-    loading: Any = {"device": device, "trust_pickle": trust_pickle, "quiet": quiet}
-    network = network_from(ckpt, arch, **loading)
-    original = network_from(against, against_arch, **loading) if against else None
-    images = images_for(
-        network,
-        data,
-        data_root=data_root,
-        batch_size=batch_size,
-        workers=workers,
-        per_class=per_class,
-        seed=seed,
-        image_size=image_size,
-    )
+    network, original = checkpoint.open(quiet=output.quiet), None
+    if against:
+        other = replace(checkpoint, ckpt=against, arch=against_arch)
+        original = other.open(quiet=output.quiet)
+    samples = images.open(network)
     with (
         pinned_numerics(threads),
-        progress_bar("evaluating", quiet=quiet) as progress,
+        progress_bar("evaluating", quiet=output.quiet) as progress,
     ):
         result = evaluation.evaluate(
-            network, images, against=original, progress=progress
+            network, samples, against=original, progress=progress
         )
-    sizes = [_file_bytes(path) for path in (ckpt, against)]
-    if json:
+    sizes = [_file_bytes(path) for path in (checkpoint.ckpt, against)]
+    if output.json:
         print_json(_facts(result, sizes))
     else:
         _print(result, sizes)

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, say
+from se_probe.cli.options import ANY_WEIGHTS, Flag, WeightsOptions, at_least
 from se_probe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,25 +24,27 @@ _COLUMNS = (
 
 
 def inspect(
-    ckpt: options.Checkpoint = None,
-    arch: options.Arch = None,
-    image_size: options.ImageSize = None,
-    diagram: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Draw the network too: .svg, .png or .pdf (needs Graphviz).",
-        ),
-    ] = None,
-    json: options.Json = False,
-    trust_pickle: options.TrustPickle = False,
+    *,
+    weights: WeightsOptions = ANY_WEIGHTS,
+    image_size: Annotated[int | None, at_least(8)] = None,
+    diagram: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    json: Flag = False,
 ) -> None:
     """Show the SE blocks of a network and what they cost.
 
     Needs no images: blocks are found by running the network on noise. With --arch alone
     the weights are random.
+
+    Parameters
+    ----------
+    image_size
+        Side of the input; default: the network's own. Gates depend on it.
+    diagram
+        Draw the network too: .svg, .png or .pdf (needs Graphviz).
+    json
+        Print JSON.
     """
-    if ckpt is None and arch is None:
+    if weights.ckpt is None and weights.arch is None:
         raise UsageError("which network? Give --ckpt FILE or --arch NAME")
     if diagram is not None:
         from se_probe.diagram import check_drawable
@@ -50,7 +52,7 @@ def inspect(
         check_drawable(diagram)
     from se_probe.blocks import find_se_blocks, network_facts
 
-    network, noise = _network(ckpt, arch, image_size, trust_pickle)
+    network, noise = _network(weights, image_size)
     blocks = find_se_blocks(network.model, noise)
     facts = network_facts(network.model, blocks, noise, network.architecture)
     if json:
@@ -63,18 +65,17 @@ def inspect(
 
 
 def _network(
-    ckpt: str | None, arch: str | None, image_size: int | None, trust_pickle: bool
+    weights: WeightsOptions, image_size: int | None
 ) -> "tuple[Network, Tensor]":
     """The network, and two images of noise of its size."""
     import torch
 
     from se_probe.checkpoints import build_network
-    from se_probe.cli.sources import network_from
 
-    if ckpt is None:
-        network = build_network(str(arch))
+    if weights.ckpt is None:
+        network = build_network(str(weights.arch))
     else:
-        network = network_from(ckpt, arch, device="cpu", trust_pickle=trust_pickle)
+        network = weights.open()
     n_channels, height, width = network.preprocessing.input_size
     size = (image_size or height, image_size or width)
     noise = torch.randn(

@@ -1,104 +1,278 @@
-"""Options that several commands share."""
+"""Options that several commands share: what they are called, mean and open."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Group, Parameter
+
+from se_probe.cli.sources import images_for, network_from
+
+if TYPE_CHECKING:
+    from cyclopts import Token
+
+    from se_probe.checkpoints import Network
+    from se_probe.images import LabelledImages
 
 __all__ = [
-    "Arch",
-    "BatchSize",
-    "Checkpoint",
-    "Compile",
-    "Data",
-    "DataRoot",
+    "ANY_CHECKPOINT",
+    "ANY_IMAGES",
+    "ANY_SAMPLE",
+    "ANY_SOURCE",
+    "ANY_TRAINING",
+    "ANY_WEIGHTS",
+    "CPU_CHECKPOINT",
+    "PLAIN_RUN",
+    "TO_THE_READER",
+    "CheckpointOptions",
+    "CpuCheckpointOptions",
     "Device",
-    "Force",
-    "ImageSize",
-    "Json",
-    "NewArch",
-    "Out",
-    "PerClass",
-    "Precision",
+    "Flag",
+    "ImagesOptions",
+    "NonNegative",
+    "OptionalNumber",
+    "OptionalPositive",
+    "OutputOptions",
+    "Positive",
     "Quiet",
-    "Seed",
-    "SplitData",
-    "Threads",
-    "TrustPickle",
-    "Workers",
+    "RunOptions",
+    "SampleOptions",
+    "SourceOptions",
+    "TrainingOptions",
+    "WeightsOptions",
+    "at_least",
     "split_list",
 ]
 
-Checkpoint = Annotated[
-    str | None,
-    typer.Option("--ckpt", metavar="FILE", help="Weights file, or timm:NAME."),
-]
-Arch = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Architecture, where the file does not say: one of ours, of timm, "
-        "torchvision:NAME, or package.module:factory.",
-    ),
-]
-Data = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DIR",
-        help="Image folder (one subfolder per class or wnid), or scenes, digits, "
-        "mnist, fashion-mnist, cifar10, cifar100. Default: what the checkpoint was "
-        "trained on, then $SE_PROBE_DATA.",
-    ),
-]
-DataRoot = Annotated[
-    Path | None,
-    typer.Option(metavar="DIR", help="Where the files of a named data set are."),
-]
-NewArch = Annotated[
-    str,
-    typer.Option(
-        metavar="NAME",
-        help="Architecture: one of ours, of timm, torchvision:NAME, or "
-        "package.module:factory.",
-    ),
-]
-SplitData = Annotated[
-    str,
-    typer.Option(
-        metavar="DIR",
-        help="Image folder with train/CLASS and test/CLASS, or scenes, digits, "
-        "mnist, fashion-mnist, cifar10, cifar100.",
-    ),
-]
-PerClass = Annotated[
-    int | None,
-    typer.Option(min=1, help="At most so many images of each class, evenly chosen."),
-]
-ImageSize = Annotated[
-    int | None,
-    typer.Option(
-        min=8,
-        metavar="N",
-        help="Side of the input; default: the network's own. Gates depend on it.",
-    ),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images per batch.")]
-Workers = Annotated[int, typer.Option(min=0, help="Processes that read images.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of the network.")]
-Precision = Annotated[Literal["fp32", "bf16"], typer.Option(help="Of the network.")]
-Compile = Annotated[bool, typer.Option("--compile", help="Use torch.compile.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all that is random.")]
-TrustPickle = Annotated[
-    bool,
-    typer.Option(
-        "--trust-pickle", help="Load pickled objects, which can run any code."
-    ),
-]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes.")]
-Out = Annotated[Path | None, typer.Option(metavar="PATH", help="Where to write.")]
+_NETWORK = Group("Network", sort_key=1)
+_IMAGES = Group("Images", sort_key=2)
+_RUN = Group("Run", sort_key=3)
+_OUTPUT = Group("Output", sort_key=4)
+
+
+def at_least(least: int) -> Parameter:
+    """Whole number with a lower end, checked when the option is read."""
+
+    def whole(kind: Any, tokens: "Sequence[Token]") -> int:
+        text = tokens[0].value
+        if not text.removeprefix("-").isdecimal() or int(text) < least:
+            raise ValueError(f"takes a whole number from {least}; got {text!r}")
+        return int(text)
+
+    # A number below zero is a value (and refused as one), not another option.
+    return Parameter(converter=whole, metavar="N", allow_leading_hyphen=True)
+
+
+Flag = Annotated[bool, Parameter(show_default=False)]
+Quiet = Annotated[bool, Parameter(alias="-q", show_default=False)]
+Positive = Annotated[int, at_least(1)]
+OptionalNumber = Annotated[float | None, Parameter(metavar="X")]
+OptionalPositive = Annotated[int | None, at_least(1)]
+Device = Annotated[str, Parameter(metavar="DEVICE")]
+NonNegative = Annotated[int, at_least(0)]
+
+
+@Parameter(name="*", group=_NETWORK)
+@dataclass(frozen=True)
+class WeightsOptions:
+    """Which network.
+
+    Parameters
+    ----------
+    ckpt
+        Weights file, or timm:NAME.
+    arch
+        Architecture, where the file does not say: one of ours, of timm,
+        torchvision:NAME, or package.module:factory.
+    trust_pickle
+        Load pickled objects, which can run any code.
+    """
+
+    ckpt: Annotated[str | None, Parameter(metavar="FILE")] = None
+    arch: Annotated[str | None, Parameter(metavar="NAME")] = None
+    trust_pickle: Flag = False
+
+    def open(self, *, quiet: bool = False) -> "Network":
+        """Network of `--ckpt` on the CPU; what was assumed goes to stderr."""
+        return network_from(
+            self.ckpt,
+            self.arch,
+            device="cpu",
+            trust_pickle=self.trust_pickle,
+            quiet=quiet,
+        )
+
+
+@Parameter(name="*", group=_NETWORK)
+@dataclass(frozen=True)
+class CheckpointOptions(WeightsOptions):
+    """Which network, and where it runs.
+
+    Parameters
+    ----------
+    device
+        auto, cpu, cuda or cuda:N.
+    """
+
+    device: Device = "auto"
+
+    def open(self, *, quiet: bool = False) -> "Network":
+        """Network of `--ckpt`, on `--device`; what was assumed goes to stderr."""
+        return network_from(
+            self.ckpt,
+            self.arch,
+            device=self.device,
+            trust_pickle=self.trust_pickle,
+            quiet=quiet,
+        )
+
+
+@Parameter(name="*", group=_NETWORK)
+@dataclass(frozen=True)
+class CpuCheckpointOptions(CheckpointOptions):
+    """Which network; it stays on the CPU unless asked for elsewhere."""
+
+    device: Device = "cpu"
+
+
+@Parameter(name="*", group=_IMAGES)
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where the images come from.
+
+    Parameters
+    ----------
+    data
+        Image folder (one subfolder per class or wnid), or scenes, digits, mnist,
+        fashion-mnist, cifar10, cifar100. Default: what the checkpoint was trained
+        on, then $SE_PROBE_DATA.
+    data_root
+        Where the files of a named data set are.
+    image_size
+        Side of the input; default: the network's own. Gates depend on it.
+    workers
+        Processes that read images.
+    seed
+        Seed of all that is random.
+    """
+
+    data: Annotated[str | None, Parameter(metavar="DIR")] = None
+    data_root: Annotated[Path | None, Parameter(metavar="DIR")] = None
+    image_size: Annotated[int | None, at_least(8)] = None
+    workers: NonNegative = 0
+    seed: NonNegative = 0
+
+
+@Parameter(name="*", group=_IMAGES)
+@dataclass(frozen=True)
+class ImagesOptions(SourceOptions):
+    """Which images, and how many at a time.
+
+    Parameters
+    ----------
+    batch_size
+        Images per batch.
+    """
+
+    batch_size: Positive = 32
+
+    def open(self, network: "Network", *, split: str = "test") -> "LabelledImages":
+        """Images of `--data`, of what the checkpoint names, or of `$SE_PROBE_DATA`."""
+        return images_for(network, split=split, **asdict(self))
+
+
+@Parameter(name="*", group=_IMAGES)
+@dataclass(frozen=True)
+class SampleOptions(ImagesOptions):
+    """Which images, and how many of each class.
+
+    Parameters
+    ----------
+    per_class
+        At most so many images of each class, evenly chosen.
+    """
+
+    per_class: OptionalPositive = None
+
+
+@Parameter(name="*", group=_RUN)
+@dataclass(frozen=True)
+class RunOptions:
+    """How the network runs.
+
+    Parameters
+    ----------
+    threads
+        CPU threads of the network.
+    precision
+        Of the network.
+    compile
+        Use torch.compile.
+    """
+
+    threads: OptionalPositive = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: Flag = False
+
+
+@Parameter(name="*", group=_OUTPUT)
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is printed.
+
+    Parameters
+    ----------
+    json
+        Print JSON.
+    quiet
+        No progress, no notes.
+    """
+
+    json: Flag = False
+    quiet: Quiet = False
+
+
+@Parameter(name="*", group=_NETWORK)
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What is trained, on what, and where.
+
+    Parameters
+    ----------
+    arch
+        Architecture: one of ours, of timm, torchvision:NAME, or
+        package.module:factory.
+    data
+        Image folder with train/CLASS and test/CLASS, or scenes, digits, mnist,
+        fashion-mnist, cifar10, cifar100.
+    data_root
+        Where the files of a named data set are.
+    device
+        auto, cpu, cuda or cuda:N.
+    workers
+        Processes that read images.
+    threads
+        CPU threads of the network.
+    """
+
+    arch: Annotated[str, Parameter(metavar="NAME")] = "se_lenet"
+    data: Annotated[str, Parameter(metavar="DIR")] = "digits"
+    data_root: Annotated[Path | None, Parameter(metavar="DIR")] = None
+    device: Device = "auto"
+    workers: NonNegative = 0
+    threads: OptionalPositive = None
+
+
+ANY_WEIGHTS = WeightsOptions()
+ANY_CHECKPOINT = CheckpointOptions()
+CPU_CHECKPOINT = CpuCheckpointOptions()
+ANY_SOURCE = SourceOptions()
+ANY_IMAGES = ImagesOptions()
+ANY_SAMPLE = SampleOptions()
+PLAIN_RUN = RunOptions()
+TO_THE_READER = OutputOptions()
+ANY_TRAINING = TrainingOptions()
 
 
 def split_list(text: str | None) -> list[str]:

@@ -1,13 +1,25 @@
 """``se-probe plot``: the figures, and the numbers behind them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Group, Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import say
+from se_probe.cli.options import (
+    ANY_CHECKPOINT,
+    PLAIN_RUN,
+    CheckpointOptions,
+    Flag,
+    OptionalPositive,
+    Quiet,
+    RunOptions,
+    SourceOptions,
+    at_least,
+    split_list,
+)
 from se_probe.cli.plot_recording import recorded_gates
 from se_probe.errors import ClassNameError, UsageError
 
@@ -22,127 +34,120 @@ _PER_CLASS, _OTHERS = 50, 5
 _BATCH_SIZE, _DRAWN_BATCH_SIZE = 32, 100
 
 
+@Parameter(name="*", group=Group("Images", sort_key=2))
+@dataclass(frozen=True)
+class DrawnImagesOptions(SourceOptions):
+    """Which images are recorded to be drawn, with --ckpt.
+
+    Parameters
+    ----------
+    per_class
+        Images of each asked class (with --ckpt). Default: 50.
+    others
+        Images of every other class, for the grey curve (with --ckpt). Default: 5.
+    batch_size
+        Images per batch. Default: 32, or 100 with --batches.
+    """
+
+    per_class: OptionalPositive = None
+    others: Annotated[int | None, at_least(0)] = None
+    batch_size: OptionalPositive = None
+
+
+_ANY_DRAWN = DrawnImagesOptions()
+
+
 def plot(
-    record: Annotated[
-        Path | None,
-        typer.Argument(metavar="[RUN.zarr]", help="A gate record; or give --ckpt."),
-    ] = None,
-    ckpt: options.Checkpoint = None,
-    arch: options.Arch = None,
-    data: options.Data = None,
-    data_root: options.DataRoot = None,
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B,C",
-            help="Names, wnids or indices. Default: the paper's four, or all of up to "
-            f"{_N_DEFAULT_CLASSES}.",
-        ),
-    ] = None,
-    blocks: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES", help="Names, module paths or globs, such as 'SE_5_*'."
-        ),
-    ] = None,
+    record: Path | None = None,
+    /,
+    *,
+    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    images: DrawnImagesOptions = _ANY_DRAWN,
+    run: RunOptions = PLAIN_RUN,
+    classes: Annotated[str | None, Parameter(metavar="A,B,C")] = None,
+    blocks: Annotated[str | None, Parameter(metavar="NAMES")] = None,
     channels: Annotated[
-        str, typer.Option(metavar="N|all", help="Channels of each block shown.")
+        str, Parameter(metavar="N|all", allow_leading_hyphen=True)
     ] = "50",
-    sampling: Annotated[
-        Literal["even", "random"], typer.Option(help="How channels are chosen.")
-    ] = "even",
-    figures: Annotated[
-        str, typer.Option(metavar="A,B", help="Which figures.")
-    ] = "profiles,spread,heatmap,depth",
-    spread: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help="The two classes of the spread figure."),
-    ] = None,
-    cmap: Annotated[str, typer.Option(help="Colour map of the heatmap.")] = "viridis",
+    sampling: Literal["even", "random"] = "even",
+    figures: Annotated[str, Parameter(metavar="A,B")] = "profiles,spread,heatmap,depth",
+    spread: Annotated[str | None, Parameter(metavar="A,B")] = None,
+    cmap: Annotated[str, Parameter(metavar="NAME")] = "viridis",
     batches: Annotated[
-        str | None,
-        typer.Option(
-            metavar="K,L",
-            help="A heatmap for each of these batches too, counted from 0. With --ckpt "
-            "the whole test set is recorded, in its own order.",
-        ),
+        str | None, Parameter(metavar="K,L", allow_leading_hyphen=True)
     ] = None,
-    correct_only: Annotated[
-        bool,
-        typer.Option(
-            "--correct-only", help="Only images that were classified rightly."
-        ),
-    ] = False,
-    per_class: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help=f"Images of each asked class (with --ckpt). Default: {_PER_CLASS}.",
-        ),
-    ] = None,
-    others: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Images of every other class, for the grey curve (with --ckpt). "
-            f"Default: {_OTHERS}.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Default: figures/<name of the file>/."),
-    ] = None,
-    format: Annotated[
-        str, typer.Option(metavar="png,pdf,svg", help="Of the figures.")
-    ] = "png,pdf",
-    image_size: options.ImageSize = None,
-    device: options.Device = "auto",
-    batch_size: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help=f"Images per batch. Default: {_BATCH_SIZE}, or "
-            f"{_DRAWN_BATCH_SIZE} with --batches.",
-        ),
-    ] = None,
-    workers: options.Workers = 0,
-    threads: options.Threads = None,
-    precision: options.Precision = "fp32",
-    compile: options.Compile = False,
-    seed: options.Seed = 0,
-    trust_pickle: options.TrustPickle = False,
-    quiet: options.Quiet = False,
+    correct_only: Flag = False,
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    format: Annotated[str, Parameter(metavar="png,pdf,svg")] = "png,pdf",
+    quiet: Quiet = False,
 ) -> None:
     """Draw the gates of a network, class by class, with the numbers beside each figure.
 
     With --ckpt the network runs over the images first; what it recorded is kept, so
     that other classes, blocks or channels are drawn at once.
+
+    Parameters
+    ----------
+    record
+        A gate record (RUN.zarr); or give --ckpt.
+    classes
+        Names, wnids or indices. Default: the paper's four, or all of up to 10.
+    blocks
+        Names, module paths or globs, such as 'SE_5_*'.
+    channels
+        Channels of each block shown.
+    sampling
+        How channels are chosen.
+    figures
+        Which figures.
+    spread
+        The two classes of the spread figure.
+    cmap
+        Colour map of the heatmap.
+    batches
+        A heatmap for each of these batches too, counted from 0. With --ckpt the whole
+        test set is recorded, in its own order.
+    correct_only
+        Only images that were classified rightly.
+    out
+        Default: figures/<name of the file>/.
+    format
+        Of the figures.
+    quiet
+        No progress, no notes.
     """
+    ckpt = checkpoint.ckpt
     wanted = _check_choices(figures, format)
     numbers = _batch_numbers(batches, wanted)
     if (record is None) == (ckpt is None):
         raise UsageError("plot takes a gate record, or --ckpt FILE (one of them)")
-    names = options.split_list(classes)
+    names = split_list(classes)
     if record is not None:
         from se_probe.gates import open_gates
 
         gates, stem = open_gates(record), record.stem
     else:
         settings = {
-            "arch": arch,
-            "data": data,
-            "data_root": str(data_root) if data_root else None,
-            **_selection(numbers, per_class, others, batch_size),
-            "image_size": image_size,
-            "device": device,
-            "threads": threads,
-            "precision": precision,
-            "compile": compile,
-            "seed": seed,
+            "arch": checkpoint.arch,
+            "data": images.data,
+            "data_root": str(images.data_root) if images.data_root else None,
+            **_selection(numbers, images.per_class, images.others, images.batch_size),
+            "image_size": images.image_size,
+            "device": checkpoint.device,
+            "threads": run.threads,
+            "precision": run.precision,
+            "compile": run.compile,
+            "seed": images.seed,
         }
         stem = _stem(str(ckpt))
         gates = recorded_gates(
-            *(str(ckpt), names, numbers), settings, workers, trust_pickle, quiet
+            str(ckpt),
+            names,
+            numbers,
+            settings,
+            images.workers,
+            checkpoint.trust_pickle,
+            quiet,
         )
     draw(
         gates,
@@ -151,16 +156,16 @@ def plot(
         correct_only=correct_only,
         quiet=quiet,
         selection={
-            "blocks": options.split_list(blocks) or None,
+            "blocks": split_list(blocks) or None,
             "channels": _channels(channels),
             "sampling": sampling,
-            "seed": seed,
+            "seed": images.seed,
         },
         figures=wanted,
-        pair=options.split_list(spread) or None,
+        pair=split_list(spread) or None,
         cmap=cmap,
         batches=numbers,
-        formats=options.split_list(format),
+        formats=split_list(format),
     )
 
 
@@ -213,21 +218,21 @@ def _check_choices(figures: str, formats: str) -> list[str]:
         ("--figures", figures, FIGURES),
         ("--format", formats, FORMATS),
     ):
-        chosen = options.split_list(text)
+        chosen = split_list(text)
         unknown = [name for name in chosen if name not in known]
         if unknown or not chosen:
             raise UsageError(
                 f"{option} takes some of {', '.join(known)}, separated by commas; got "
                 f"{', '.join(unknown) or 'nothing'}"
             )
-    return options.split_list(figures)
+    return split_list(figures)
 
 
 def _batch_numbers(text: str | None, figures: Sequence[str]) -> list[int]:
     """Numbers of `--batches`, in the order given, each once."""
     if text is None:
         return []
-    numbers = options.split_list(text)
+    numbers = split_list(text)
     if not numbers or not all(number.isdecimal() for number in numbers):
         raise UsageError(
             f"--batches takes numbers from 0, separated by commas; got {text!r}"

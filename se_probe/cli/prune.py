@@ -3,10 +3,21 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, say
+from se_probe.cli.options import (
+    ANY_IMAGES,
+    CPU_CHECKPOINT,
+    TO_THE_READER,
+    CpuCheckpointOptions,
+    Flag,
+    ImagesOptions,
+    OptionalPositive,
+    OutputOptions,
+    at_least,
+    split_list,
+)
 from se_probe.cli.prune_measuring import (
     calibrated,
     finetuned,
@@ -29,90 +40,61 @@ _COLUMNS = ("block", "module", "channels", "what becomes of it", "parameters")
 
 
 def prune(
-    blocks: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help="Blocks to remove, with commas between: SE_5_2, a module path, or a "
-            "pattern such as 'SE_5_*'.",
-        ),
-    ] = None,
-    ckpt: options.Checkpoint = None,
-    arch: options.Arch = None,
-    how: Annotated[
-        Literal["identity", "frozen"] | None,
-        typer.Option(
-            help="identity removes a block, as if its gates were 1; frozen holds its "
-            "gates at constants, the best on the images of --data or the means in "
-            "--gates, and folds them into other weights."
-        ),
-    ] = None,
-    gates: Annotated[
-        Path | None,
-        typer.Option(metavar="RUN.zarr", help="Gate record of this checkpoint."),
-    ] = None,
-    budget: Annotated[
-        float | None,
-        typer.Option(
-            metavar="POINTS",
-            help="Instead of --blocks: choose by measurement on --data what can go for "
-            "at most so many percentage points of top-1 accuracy.",
-        ),
-    ] = None,
-    accept_uncertain: Annotated[
-        bool,
-        typer.Option(
-            "--accept-uncertain",
-            help="With --budget: go by the estimated loss, not by the upper end of its "
-            "95 % interval.",
-        ),
-    ] = False,
-    finetune: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="EPOCHS",
-            help="Train what is left on the training images of --data.",
-        ),
-    ] = None,
-    data: options.Data = None,
-    data_root: options.DataRoot = None,
-    image_size: options.ImageSize = None,
-    device: options.Device = "cpu",
-    batch_size: options.BatchSize = 32,
-    workers: options.Workers = 0,
-    threads: options.Threads = None,
-    seed: options.Seed = 0,
-    out: options.Out = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Say what would be done, write nothing; with --budget it is measured.",
-        ),
-    ] = False,
-    export: Annotated[
-        Path | None, typer.Option(metavar="FILE.onnx", help="Write ONNX as well.")
-    ] = None,
-    plain: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write a state dict for the network without SE blocks as well "
-            "(resnet50 for seresnet50), if every block is gone.",
-        ),
-    ] = None,
-    trust_pickle: options.TrustPickle = False,
-    force: options.Force = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    *,
+    blocks: Annotated[str | None, Parameter(metavar="NAMES")] = None,
+    checkpoint: CpuCheckpointOptions = CPU_CHECKPOINT,
+    how: Literal["identity", "frozen"] | None = None,
+    gates: Annotated[Path | None, Parameter(metavar="RUN.zarr")] = None,
+    budget: Annotated[float | None, Parameter(metavar="POINTS")] = None,
+    accept_uncertain: Flag = False,
+    finetune: Annotated[int | None, at_least(1), Parameter(metavar="EPOCHS")] = None,
+    images: ImagesOptions = ANY_IMAGES,
+    threads: OptionalPositive = None,
+    out: Annotated[Path | None, Parameter(metavar="PATH")] = None,
+    dry_run: Flag = False,
+    export: Annotated[Path | None, Parameter(metavar="FILE.onnx")] = None,
+    plain: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    force: Flag = False,
+    output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Leave SE blocks out of a network, or freeze their gates and fold them away.
 
     --blocks says which, or --budget what they may cost.
+
+    Parameters
+    ----------
+    blocks
+        Blocks to remove, with commas between: SE_5_2, a module path, or a pattern such
+        as 'SE_5_*'.
+    how
+        identity removes a block, as if its gates were 1; frozen holds its gates at
+        constants, the best on the images of --data or the means in --gates, and folds
+        them into other weights.
+    gates
+        Gate record of this checkpoint.
+    budget
+        Instead of --blocks: choose by measurement on --data what can go for at most so
+        many percentage points of top-1 accuracy.
+    accept_uncertain
+        With --budget: go by the estimated loss, not by the upper end of its 95 %
+        interval.
+    finetune
+        Train what is left on the training images of --data.
+    threads
+        CPU threads of the network.
+    out
+        Where to write.
+    dry_run
+        Say what would be done, write nothing; with --budget it is measured.
+    export
+        Write ONNX as well.
+    plain
+        Write a state dict for the network without SE blocks as well (resnet50 for
+        seresnet50), if every block is gone.
+    force
+        Overwrite what is there.
     """
     from se_probe.checkpoints import save_network
-    from se_probe.cli.sources import network_from
     from se_probe.gates import open_gates
     from se_probe.pruning import drop_se_blocks, remove_blocks, save_plain_weights
     from se_probe.running import pinned_numerics
@@ -120,24 +102,15 @@ def prune(
     _check_request(blocks, how, gates, budget, accept_uncertain=accept_uncertain)
     _check_files(out, export, plain, dry_run=dry_run, force=force)
     record = None if gates is None else open_gates(gates)
-    network = network_from(
-        ckpt, arch, device=device, trust_pickle=trust_pickle, quiet=quiet
-    )
-    opened: Any = {
-        "data": data,
-        "data_root": data_root,
-        "batch_size": batch_size,
-        "workers": workers,
-        "seed": seed,
-        "image_size": image_size,
-    }
-    run: Any = {"seed": seed, "threads": threads}
+    json, quiet = output.json, output.quiet
+    network = checkpoint.open(quiet=quiet)
+    run: Any = {"seed": images.seed, "threads": threads}
     facts: dict[str, Any] = {}
     if budget is None:
-        names, constants = options.split_list(blocks), None
-        if how != "identity" and data is not None:
+        names, constants = split_list(blocks), None
+        if how != "identity" and images.data is not None:
             with pinned_numerics(threads):
-                constants = calibrated(network, opened, names, quiet=quiet)
+                constants = calibrated(network, images, names, quiet=quiet)
         pruned = drop_se_blocks(
             network,
             names,
@@ -147,7 +120,7 @@ def prune(
         )
     else:
         with pinned_numerics(threads):
-            plan = planned(network, opened, budget / 100, seed, quiet=quiet)
+            plan = planned(network, images, budget / 100, images.seed, quiet=quiet)
         facts["budget"] = plan_facts(plan, accept_uncertain=accept_uncertain)
         if not json:
             print_plan(facts["budget"])
@@ -160,7 +133,7 @@ def prune(
             say(f"note: {note}")
     if finetune is not None and not dry_run:
         pruned, facts["finetuned"] = finetuned(
-            pruned, opened, finetune, run, quiet=quiet
+            pruned, images, finetune, run, quiet=quiet
         )
         if not json:
             print_finetuned(facts["finetuned"])

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from se_probe.cli.console import print_table, progress_bar, say, say_epoch
+from se_probe.cli.options import ImagesOptions
 
 if TYPE_CHECKING:
     from se_probe.checkpoints import Network
@@ -28,41 +29,39 @@ _MEASURES = ("kl", "top1_change", "top1_change_low", "top1_change_high")
 
 def calibrated(
     network: "Network",
-    opened: dict[str, Any],
+    images: ImagesOptions,
     blocks: list[str],
     *,
     quiet: bool,
 ) -> "Constants":
     """Constants for `--how frozen` from the images of `--data`, by block name."""
     from se_probe.blocks import find_se_blocks
-    from se_probe.cli.sources import images_for
     from se_probe.gates import match_blocks
     from se_probe.interventions import sequential_constants
 
-    images = images_for(network, **opened)
-    found = find_se_blocks(network.model, images.batch(0))
+    samples = images.open(network)
+    found = find_se_blocks(network.model, samples.batch(0))
     names = match_blocks(blocks, [block.facts() for block in found])
     chosen = [block for block in found if block.name in names]
     with progress_bar("calibrating", quiet=quiet) as progress:
-        constants = sequential_constants(network, images, chosen, progress=progress)
+        constants = sequential_constants(network, samples, chosen, progress=progress)
     return constants
 
 
 def planned(
     network: "Network",
-    opened: dict[str, Any],
+    images: ImagesOptions,
     budget: float,
     seed: int,
     *,
     quiet: bool,
 ) -> "BudgetPlan":
     """Plan for `--budget`, measured on the images of `--data`."""
-    from se_probe.cli.sources import images_for
     from se_probe.pruning import plan_budget
 
-    images = images_for(network, **opened)
+    samples = images.open(network)
     with progress_bar("measuring", quiet=quiet) as progress:
-        return plan_budget(network, images, budget, seed=seed, progress=progress)
+        return plan_budget(network, samples, budget, seed=seed, progress=progress)
 
 
 def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
@@ -148,14 +147,13 @@ def print_plan(facts: dict[str, Any]) -> None:
 
 def finetuned(
     pruned: "Network",
-    opened: dict[str, Any],
+    images: ImagesOptions,
     epochs: int,
     run: dict[str, Any],
     *,
     quiet: bool,
 ) -> tuple["Network", dict[str, Any]]:
     """The pruned network trained on; held-out accuracy before and after."""
-    from se_probe.cli.sources import images_for
     from se_probe.evaluation import evaluate
     from se_probe.running import pinned_numerics
     from se_probe.training import (
@@ -164,9 +162,7 @@ def finetuned(
         train_network,
     )
 
-    train, test = (
-        images_for(pruned, **opened, split=split) for split in ("train", "test")
-    )
+    train, test = (images.open(pruned, split=split) for split in ("train", "test"))
     check_is_split(train)
     with pinned_numerics(run["threads"]):
         before = evaluate(pruned, test, n_timed=0).network.top1

@@ -3,10 +3,18 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, progress_bar, say
+from se_probe.cli.options import (
+    ANY_CHECKPOINT,
+    ANY_SAMPLE,
+    TO_THE_READER,
+    CheckpointOptions,
+    OptionalPositive,
+    OutputOptions,
+    SampleOptions,
+)
 from se_probe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,28 +40,17 @@ _MEASURES = ("kl", "agreement", "top1_change", "top1_change_low", "top1_change_h
 
 
 def rank(
-    record: Annotated[Path, typer.Argument(metavar="RUN.zarr", help="A gate record.")],
-    by: Annotated[
-        Literal["input_dependence", "between", "separability", "open", "closed"],
-        typer.Option(help="Criterion, known from the record alone."),
+    record: Path,
+    /,
+    *,
+    by: Literal[
+        "input_dependence", "between", "separability", "open", "closed"
     ] = "input_dependence",
-    ckpt: options.Checkpoint = None,
-    arch: options.Arch = None,
-    data: options.Data = None,
-    data_root: options.DataRoot = None,
-    per_class: options.PerClass = None,
-    image_size: options.ImageSize = None,
-    device: options.Device = "auto",
-    batch_size: options.BatchSize = 32,
-    workers: options.Workers = 0,
-    threads: options.Threads = None,
-    seed: options.Seed = 0,
-    trust_pickle: options.TrustPickle = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where tables and figures go.")
-    ] = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    images: SampleOptions = ANY_SAMPLE,
+    threads: OptionalPositive = None,
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Rank SE blocks by how well the network could do without their gates.
 
@@ -61,41 +58,39 @@ def rank(
     frozen and for each replaced by the identity. Images that are in the record as well
     are parted: one half gives the constants, the other judges. With
     --out the curve of sparing 1, 2, ... all blocks is measured and drawn as well.
+
+    Parameters
+    ----------
+    record
+        A gate record (RUN.zarr).
+    by
+        Criterion, known from the record alone.
+    threads
+        CPU threads of the network.
+    out
+        Where tables and figures go.
     """
     from se_probe.gates import open_gates
     from se_probe.stats import block_summary, rank_blocks
 
-    if data is not None and ckpt is None:
+    if images.data is not None and checkpoint.ckpt is None:
         raise UsageError("to measure on --data, give the record's network with --ckpt")
     gates = open_gates(record)
     ranking = rank_blocks(block_summary(gates), by)
     measured = curve = None
-    if ckpt is not None:
-        from se_probe.cli.sources import images_for, network_from
-
-        network = network_from(
-            ckpt, arch, device=device, trust_pickle=trust_pickle, quiet=quiet
-        )
-        images = images_for(
-            network,
-            data,
-            data_root=data_root,
-            batch_size=batch_size,
-            workers=workers,
-            per_class=per_class,
-            seed=seed,
-            image_size=image_size,
-        )
-        curve_seed = None if out is None else seed
+    if checkpoint.ckpt is not None:
+        network = checkpoint.open(quiet=output.quiet)
+        samples = images.open(network)
+        curve_seed = None if out is None else images.seed
         measured, curve = _measure(
-            network, images, gates, ranking, curve_seed, threads, quiet
+            network, samples, gates, ranking, curve_seed, threads, output.quiet
         )
-    if json:
+    if output.json:
         print_json(_facts(ranking, measured, curve) | {"record": str(record)})
     else:
         _print(ranking, measured)
     if out is not None:
-        _write(out, ranking, measured, curve, quiet)
+        _write(out, ranking, measured, curve, output.quiet)
 
 
 def _measure(

@@ -3,10 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, progress_bar, say
+from se_probe.cli.options import (
+    ANY_CHECKPOINT,
+    ANY_SAMPLE,
+    PLAIN_RUN,
+    TO_THE_READER,
+    CheckpointOptions,
+    Flag,
+    OutputOptions,
+    RunOptions,
+    SampleOptions,
+)
 from se_probe.errors import SEProbeError
 
 __all__ = ["record", "say_summary"]
@@ -15,64 +25,46 @@ _N_SHOWN = 5
 
 
 def record(
-    out: Annotated[
-        Path, typer.Option(metavar="RUN.zarr", help="Where to write the record.")
-    ],
-    ckpt: options.Checkpoint = None,
-    arch: options.Arch = None,
-    data: options.Data = None,
-    data_root: options.DataRoot = None,
-    per_class: options.PerClass = None,
-    image_size: options.ImageSize = None,
-    device: options.Device = "auto",
-    batch_size: options.BatchSize = 32,
-    workers: options.Workers = 0,
-    threads: options.Threads = None,
-    precision: options.Precision = "fp32",
-    compile: options.Compile = False,
-    seed: options.Seed = 0,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at an image that cannot be read.")
-    ] = False,
-    trust_pickle: options.TrustPickle = False,
-    force: options.Force = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    *,
+    out: Annotated[Path, Parameter(metavar="RUN.zarr")],
+    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    images: SampleOptions = ANY_SAMPLE,
+    run: RunOptions = PLAIN_RUN,
+    strict: Flag = False,
+    force: Flag = False,
+    output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Record the gates of every SE block for every image.
 
     The same command goes on with a record that was interrupted. Under torchrun the
     processes share the work.
+
+    Parameters
+    ----------
+    out
+        Where to write the record.
+    strict
+        Stop at an image that cannot be read.
+    force
+        Overwrite what is there.
     """
-    from se_probe.cli.sources import images_for, network_from
     from se_probe.record import record_gates
     from se_probe.stats import record_summary
 
-    network = network_from(
-        ckpt, arch, device=device, trust_pickle=trust_pickle, quiet=quiet
-    )
-    images = images_for(
-        network,
-        data,
-        data_root=data_root,
-        batch_size=batch_size,
-        workers=workers,
-        per_class=per_class,
-        seed=seed,
-        image_size=image_size,
-    )
+    network = checkpoint.open(quiet=output.quiet)
+    samples = images.open(network)
     try:
-        with progress_bar("recording", quiet=quiet) as progress:
+        with progress_bar("recording", quiet=output.quiet) as progress:
             gates = record_gates(
                 network,
-                images,
+                samples,
                 out=out,
-                precision=precision,
-                compile=compile,
-                threads=threads,
+                precision=run.precision,
+                compile=run.compile,
+                threads=run.threads,
                 strict=strict,
                 overwrite=force,
-                attrs={"checkpoint_path": ckpt},
+                attrs={"checkpoint_path": checkpoint.ckpt},
                 progress=progress,
             )
     except KeyboardInterrupt:
@@ -81,7 +73,7 @@ def record(
             "--force) goes on from there"
         ) from None
     summary = record_summary(gates)
-    if json:
+    if output.json:
         print_json(summary | {"record": str(out)})
     else:
         say_summary(summary, str(out))

@@ -4,10 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, progress_bar, say_epoch
+from se_probe.cli.options import (
+    ANY_TRAINING,
+    TO_THE_READER,
+    OptionalPositive,
+    OutputOptions,
+    Positive,
+    TrainingOptions,
+    split_list,
+)
 from se_probe.errors import SEProbeError, UsageError
 
 if TYPE_CHECKING:
@@ -17,46 +25,43 @@ __all__ = ["reproduce"]
 
 
 def reproduce(
-    arch: options.NewArch = "se_lenet",
-    data: options.SplitData = "digits",
-    data_root: options.DataRoot = None,
+    *,
+    training: TrainingOptions = ANY_TRAINING,
     seeds: Annotated[
-        str,
-        typer.Option(metavar="A,A,B", help="One training each; one of them twice."),
+        str, Parameter(metavar="A,A,B", allow_leading_hyphen=True)
     ] = "0,0,1",
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Default of this and what follows: the recipe."),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images per step of training.")
-    ] = None,
-    per_class: Annotated[
-        int | None, typer.Option(min=1, help="Training images of each class.")
-    ] = None,
-    precision: Annotated[
-        Literal["fp32", "bf16"] | None, typer.Option(help="Of the network in training.")
-    ] = None,
-    recorded: Annotated[
-        int,
-        typer.Option(min=1, help="Held-out images of each class to record gates of."),
-    ] = 10,
-    device: options.Device = "auto",
-    workers: options.Workers = 0,
-    threads: options.Threads = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Default: figures/reproduce_ARCH_DATA."),
-    ] = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    epochs: OptionalPositive = None,
+    batch_size: OptionalPositive = None,
+    per_class: OptionalPositive = None,
+    precision: Literal["fp32", "bf16"] | None = None,
+    recorded: Positive = 10,
+    out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Train once from each seed and compare weights, gates and figures, bit for bit.
 
     Exit status 0 only if runs of equal seeds agree in every bit. Different seeds number
     their channels differently, so those runs are compared by sorted mean gates and by
     which classes their gates treat alike.
+
+    Parameters
+    ----------
+    seeds
+        One training each; one of them twice.
+    epochs
+        Default of this and what follows: the recipe.
+    batch_size
+        Images per step of training.
+    per_class
+        Training images of each class.
+    precision
+        Of the network in training.
+    recorded
+        Held-out images of each class to record gates of.
+    out
+        Default: figures/reproduce_ARCH_DATA.
     """
+    arch, data = training.arch, training.data
     numbers = _numbers(seeds)
     from se_probe import reproduce as reproducing
     from se_probe.training import recipe_for
@@ -71,7 +76,7 @@ def reproduce(
         recipe_for(arch, data), **{k: v for k, v in given.items() if v is not None}
     )
     folder = out or Path("figures", f"reproduce_{_stem(arch)}_{Path(data).name}")
-    with progress_bar("training", quiet=quiet) as progress:
+    with progress_bar("training", quiet=output.quiet) as progress:
         result = reproducing.reproduce(
             arch,
             data,
@@ -79,14 +84,14 @@ def reproduce(
             recipe,
             folder,
             n_recorded=recorded,
-            root=data_root,
-            workers=workers,
-            device=device,
-            threads=threads,
+            root=training.data_root,
+            workers=training.workers,
+            device=training.device,
+            threads=training.threads,
             progress=progress,
-            on_epoch=None if quiet else say_epoch,
+            on_epoch=None if output.quiet else say_epoch,
         )
-    if json:
+    if output.json:
         print_json(result.facts())
     else:
         _print(result)
@@ -96,7 +101,7 @@ def reproduce(
 
 def _numbers(seeds: str) -> list[int]:
     try:
-        return [int(part) for part in options.split_list(seeds)]
+        return [int(part) for part in split_list(seeds)]
     except ValueError:
         raise UsageError(
             f"seeds are whole numbers with commas between, as in 0,0,1; got {seeds!r}"

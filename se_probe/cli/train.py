@@ -1,13 +1,23 @@
 """``se-probe train``: train one of the small networks."""
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Group, Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, progress_bar, say_epoch
+from se_probe.cli.options import (
+    ANY_TRAINING,
+    TO_THE_READER,
+    Flag,
+    NonNegative,
+    OptionalNumber,
+    OptionalPositive,
+    OutputOptions,
+    TrainingOptions,
+    at_least,
+)
 from se_probe.errors import SEProbeError, UsageError
 
 if TYPE_CHECKING:
@@ -18,92 +28,104 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 
+@Parameter(name="*", group=Group("Recipe", sort_key=0.5))
+@dataclass(frozen=True)
+class RecipeOptions:
+    """How it is trained; what is not given comes from the recipe.
+
+    Parameters
+    ----------
+    optimizer
+        With --lr. Default of this and what follows: the recipe.
+    lr
+        Highest learning rate.
+    momentum
+        Of sgd.
+    weight_decay
+        Weight decay.
+    batch_size
+        Images per step.
+    epochs
+        Epochs of training.
+    warmup_epochs
+        Epochs of rising learning rate.
+    schedule
+        Of the learning rate, after that.
+    label_smoothing
+        Label smoothing.
+    crop_padding
+        Pixels an image is moved by at most.
+    flip
+        Mirror images at random.
+    per_class
+        Training images of each class.
+    stop_at
+        Stop at this held-out accuracy, between 0 and 1.
+    precision
+        Of the network.
+    seed
+        Seed of all that is random.
+    """
+
+    optimizer: Literal["adam", "adamw", "sgd"] | None = None
+    lr: OptionalNumber = None
+    momentum: OptionalNumber = None
+    weight_decay: OptionalNumber = None
+    batch_size: OptionalPositive = None
+    epochs: OptionalPositive = None
+    warmup_epochs: Annotated[int | None, at_least(0)] = None
+    schedule: Literal["constant", "cosine"] | None = None
+    label_smoothing: OptionalNumber = None
+    crop_padding: Annotated[int | None, at_least(0)] = None
+    flip: Annotated[bool | None, Parameter(negative="--no-flip")] = None
+    per_class: OptionalPositive = None
+    stop_at: OptionalNumber = None
+    precision: Literal["fp32", "bf16"] | None = None
+    seed: NonNegative = 0
+
+
+_AS_THE_RECIPE = RecipeOptions()
+
+
 def train(
-    arch: options.NewArch = "se_lenet",
-    data: options.SplitData = "digits",
-    data_root: options.DataRoot = None,
-    optimizer: Annotated[
-        Literal["adam", "adamw", "sgd"] | None,
-        typer.Option(help="With --lr. Default of this and what follows: the recipe."),
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Of sgd.")] = None,
-    weight_decay: Annotated[float | None, typer.Option()] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images per step.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    warmup_epochs: Annotated[
-        int | None, typer.Option(min=0, help="Epochs of rising learning rate.")
-    ] = None,
-    schedule: Annotated[
-        Literal["constant", "cosine"] | None,
-        typer.Option(help="Of the learning rate, after that."),
-    ] = None,
-    label_smoothing: Annotated[float | None, typer.Option()] = None,
-    crop_padding: Annotated[
-        int | None, typer.Option(min=0, help="Pixels an image is moved by at most.")
-    ] = None,
-    flip: Annotated[
-        bool | None, typer.Option("--flip/--no-flip", help="Mirror images at random.")
-    ] = None,
-    per_class: Annotated[
-        int | None, typer.Option(min=1, help="Training images of each class.")
-    ] = None,
-    stop_at: Annotated[
-        float | None,
-        typer.Option(help="Stop at this held-out accuracy, between 0 and 1."),
-    ] = None,
-    precision: Annotated[
-        Literal["fp32", "bf16"] | None, typer.Option(help="Of the network.")
-    ] = None,
-    seed: options.Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Default: checkpoints/ARCH_DATA.pt."),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training that was stopped.")
-    ] = False,
-    force: options.Force = False,
-    device: options.Device = "auto",
-    workers: options.Workers = 0,
-    threads: options.Threads = None,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    *,
+    training: TrainingOptions = ANY_TRAINING,
+    given: RecipeOptions = _AS_THE_RECIPE,
+    out: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    resume: Flag = False,
+    force: Flag = False,
+    output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Train a network; the same command gives the same weights, bit for bit.
 
     What is not given comes from a recipe for the network and the data. After every
     epoch the network is saved, and beside it the best one so far; the learning curve
     goes to figures/<name of the file>/.
+
+    Parameters
+    ----------
+    out
+        Default: checkpoints/ARCH_DATA.pt.
+    resume
+        Go on with a training that was stopped.
+    force
+        Overwrite what is there.
     """
-    given = {
-        "optimizer": optimizer,
-        "lr": lr,
-        "momentum": momentum,
-        "weight_decay": weight_decay,
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "warmup_epochs": warmup_epochs,
-        "schedule": schedule,
-        "label_smoothing": label_smoothing,
-        "crop_padding": crop_padding,
-        "flip": flip,
-        "per_class": per_class,
-        "stop_at": stop_at,
-        "precision": precision,
-        "seed": seed,
-    }
     from se_probe.training import prepare_training, train_network
 
-    recipe = _recipe(arch, data, given)
+    arch, data = training.arch, training.data
+    recipe = _recipe(arch, data, asdict(given))
     path = out or Path("checkpoints", f"{arch}_{Path(data).name}.pt")
     network, train_images, test_images = prepare_training(
-        arch, data, recipe, root=data_root, workers=workers, device=device
+        arch,
+        data,
+        recipe,
+        root=training.data_root,
+        workers=training.workers,
+        device=training.device,
     )
     try:
-        with progress_bar("training", quiet=quiet) as progress:
+        with progress_bar("training", quiet=output.quiet) as progress:
             network, history = train_network(
                 network,
                 train_images,
@@ -112,9 +134,9 @@ def train(
                 out=path,
                 resume=resume,
                 overwrite=force,
-                threads=threads,
+                threads=training.threads,
                 progress=progress,
-                on_epoch=None if quiet else say_epoch,
+                on_epoch=None if output.quiet else say_epoch,
             )
     except KeyboardInterrupt:
         raise SEProbeError(
@@ -123,7 +145,7 @@ def train(
         ) from None
     figures = _draw(history, Path("figures", path.stem))
     pictures = _kind_of_pictures(data, test_images)
-    _tell(network, path, figures, pictures, json)
+    _tell(network, path, figures, pictures, output.json)
 
 
 def _recipe(arch: str, data: str, given: dict[str, Any]) -> "Recipe":

@@ -4,10 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
-from se_probe.cli import options
 from se_probe.cli.console import print_json, print_table, progress_bar, say
+from se_probe.cli.options import (
+    TO_THE_READER,
+    Device,
+    Flag,
+    NonNegative,
+    OptionalPositive,
+    OutputOptions,
+)
 from se_probe.errors import SEProbeError, UsageError
 
 if TYPE_CHECKING:
@@ -20,44 +27,48 @@ _N_BLOCKS = 20
 
 
 def verify(
-    record: Annotated[Path, typer.Argument(metavar="RUN.zarr", help="A gate record.")],
+    record: Path,
+    /,
+    *,
     batches: Annotated[
-        str, typer.Option(metavar="N|all", help="Batches, evenly spread.")
+        str, Parameter(metavar="N|all", allow_leading_hyphen=True)
     ] = "5",
-    ckpt: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Where the checkpoint is now. Default: as recorded."
-        ),
-    ] = None,
-    arch: options.Arch = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where the images, or the files of the data set, are now. Default: "
-            "as recorded.",
-        ),
-    ] = None,
-    device: Annotated[
-        str,
-        typer.Option(
-            help="auto (the record's kind, where there is one), cpu or cuda:N."
-        ),
-    ] = "auto",
-    workers: options.Workers = 0,
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads. Default: the record's.")
-    ] = None,
-    trust_pickle: options.TrustPickle = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
+    ckpt: Annotated[str | None, Parameter(metavar="FILE")] = None,
+    arch: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    data: Annotated[str | None, Parameter(metavar="DIR")] = None,
+    device: Device = "auto",
+    workers: NonNegative = 0,
+    threads: OptionalPositive = None,
+    trust_pickle: Flag = False,
+    output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Rebuild network and images from what a record says, record again and compare.
 
     Verified means the same bits on the same kind of machine with the same versions,
     and otherwise gates within a tolerance. The record is only read. Exit status 1 if it
     differs.
+
+    Parameters
+    ----------
+    record
+        A gate record (RUN.zarr).
+    batches
+        Batches, evenly spread.
+    ckpt
+        Where the checkpoint is now. Default: as recorded.
+    arch
+        Architecture, where the file does not say: one of ours, of timm,
+        torchvision:NAME, or package.module:factory.
+    data
+        Where the images, or the files of the data set, are now. Default: as recorded.
+    device
+        auto (the record's kind, where there is one), cpu or cuda:N.
+    workers
+        Processes that read images.
+    threads
+        CPU threads. Default: the record's.
+    trust_pickle
+        Load pickled objects, which can run any code.
     """
     n_batches = _number(batches)
     from se_probe.gates import open_gates
@@ -68,10 +79,10 @@ def verify(
     network = reopen_network(
         gates.attrs, ckpt, arch, device=device, trust_pickle=trust_pickle
     )
-    if not quiet:
+    if not output.quiet:
         for note in network.notes:
             say(f"note: {note}")
-    with progress_bar("recording again", quiet=quiet) as progress:
+    with progress_bar("recording again", quiet=output.quiet) as progress:
         result = verify_record(
             gates,
             network,
@@ -82,7 +93,7 @@ def verify(
         )
     where = images.source.get("path")
     folder = where if images.source.get("kind") == "folder" else None
-    if json:
+    if output.json:
         print_json(_facts(result) | {"record": str(record)})
     else:
         _print(result, folder)

@@ -8,12 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 
-import se_probe.cli
 from se_probe.checkpoints import build_network, load_network, save_network
-from se_probe.cli.evaluate import evaluate
 from se_probe.cli.rank import rank
 from se_probe.gates import make_gates
 from se_probe.images import open_images
@@ -22,12 +19,7 @@ from se_probe.stats import CRITERIA
 
 
 @pytest.fixture(autouse=True)
-def registered(monkeypatch, tmp_path):
-    """The two commands beside each other, whatever else there is."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command("rank")(rank)
-    app.command("evaluate")(evaluate)
-    monkeypatch.setattr(se_probe.cli, "app", app)
+def own_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("SE_PROBE_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
 

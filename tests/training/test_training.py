@@ -9,20 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from PIL import Image
 from scipy.stats import binomtest
 from torch import nn
 from torch.nn import functional
-from typer.testing import CliRunner
 
+from commands import run_command
 from se_probe.checkpoints import (
     Network,
     build_network,
     load_network,
     weights_sha256,
 )
-from se_probe.cli.train import train
 from se_probe.errors import (
     CheckpointError,
     ImagesError,
@@ -291,7 +289,7 @@ def test_networks_missed_between_state_and_kill_are_written_on_resume(
 def test_a_killed_process_is_resumed_to_the_same_weights(tmp_path):
     program = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[1])]!r}
 from test_training import trained
 import torch
 torch.set_num_threads(1)
@@ -728,12 +726,10 @@ def test_digits_are_never_mirrored():
 @pytest.fixture
 def run_train(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    app = typer.Typer()
-    app.command()(train)
 
     def run(*arguments):
         few = ["--per-class", "5", "--epochs", "1", "--device", "cpu"]
-        return CliRunner().invoke(app, [*few, *arguments])
+        return run_command("train", *few, *arguments)
 
     return run
 
@@ -741,7 +737,7 @@ def run_train(tmp_path, monkeypatch):
 def test_command_trains_and_says_how_well(run_train, tmp_path):
     result = run_train("--seed", "3")
 
-    assert result.exit_code == 0, result.output
+    assert result.status == 0, result.stderr
     network = load_network(tmp_path / "checkpoints/se_lenet_digits.pt")
     percent = 100 * network.provenance.metrics["accuracy"]
     assert f"held-out accuracy {percent:.2f} % (95 % interval" in result.stdout
@@ -779,5 +775,5 @@ def test_command_says_that_its_images_are_lossy(run_train, tmp_path):
 def test_another_optimizer_needs_its_own_learning_rate(run_train):
     result = run_train("--optimizer", "sgd")
 
-    assert isinstance(result.exception, UsageError)
-    assert "--optimizer sgd needs --lr" in str(result.exception)
+    assert result.status == UsageError.exit_status
+    assert "--optimizer sgd needs --lr" in result.stderr
