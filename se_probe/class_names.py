@@ -29,6 +29,7 @@ __all__ = [
     "echo",
     "imagenet_labels",
     "label_set",
+    "numbered_labels",
 ]
 
 IMAGENET = "imagenet-1k"
@@ -94,14 +95,22 @@ class LabelSet(Sequence[ClassLabel]):
         What messages call the label set, such as "ImageNet-1k".
     spec : str or list of str
         What :func:`label_set` makes the same label set from; plain JSON.
+    is_assumed : bool, default False
+        Whether nobody said it, and it was taken for want of names.
     """
 
     def __init__(
-        self, labels: Iterable[ClassLabel], name: str, spec: str | list[str]
+        self,
+        labels: Iterable[ClassLabel],
+        name: str,
+        spec: str | list[str],
+        *,
+        is_assumed: bool = False,
     ) -> None:
         self._labels = tuple(labels)
         self.name = name
         self.spec = spec
+        self.is_assumed = is_assumed
         self._by_wnid = {label.wnid: label for label in self._labels if label.wnid}
         self._by_name: dict[str, list[ClassLabel]] = {}
         for label in self._labels:
@@ -123,6 +132,10 @@ class LabelSet(Sequence[ClassLabel]):
 
     def __repr__(self) -> str:
         return f"LabelSet({self.name!r}, {len(self)} classes)"
+
+    def as_assumed(self) -> "LabelSet":
+        """The same classes, marked as taken for want of names."""
+        return LabelSet(self._labels, self.name, self.spec, is_assumed=True)
 
     def find(self, query: str | SupportsIndex) -> ClassLabel:
         """Class that a query means.
@@ -277,6 +290,22 @@ def label_set(spec: str | Sequence[str]) -> LabelSet:
     if _are_imagenet(names):
         return imagenet_labels()
     return _build(names)
+
+
+def numbered_labels(n_classes: int) -> LabelSet:
+    """Label set of a network whose classes have no names: "0", "1", ...
+
+    Returns
+    -------
+    LabelSet
+        Marked as assumed.
+
+    Examples
+    --------
+    >>> [label.name for label in numbered_labels(3)]
+    ['0', '1', '2']
+    """
+    return label_set([str(index) for index in range(n_classes)]).as_assumed()
 
 
 def echo(query: str | SupportsIndex, label: ClassLabel) -> str:

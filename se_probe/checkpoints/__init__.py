@@ -16,7 +16,12 @@ from se_probe.checkpoints.architectures import (
 from se_probe.checkpoints.build import build_network
 from se_probe.checkpoints.fit import load_weights
 from se_probe.checkpoints.load import load_network
-from se_probe.checkpoints.network import Network, Provenance, weights_sha256
+from se_probe.checkpoints.network import (
+    Network,
+    Provenance,
+    name_classes,
+    weights_sha256,
+)
 from se_probe.checkpoints.own import save_network
 from se_probe.checkpoints.published import PUBLISHED_PREFIX
 from se_probe.checkpoints.removed import ChannelScale
@@ -34,6 +39,7 @@ __all__ = [
     "is_factory",
     "load_network",
     "load_weights",
+    "name_classes",
     "save_network",
     "weights_sha256",
 ]

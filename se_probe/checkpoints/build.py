@@ -22,7 +22,12 @@ from se_probe.checkpoints.network import (
     weights_sha256,
 )
 from se_probe.checkpoints.published import published_network
-from se_probe.class_names import LabelSet, label_set
+from se_probe.class_names import (
+    LabelSet,
+    imagenet_labels,
+    label_set,
+    numbered_labels,
+)
 from se_probe.errors import UsageError
 from se_probe.running import pick_device, seeded
 
@@ -171,11 +176,14 @@ def assemble(
         outputs, and "0", "1", ... for any other number.
     """
     said = checkpoint or Checkpoint(Provenance(), ())
-    names = said.class_names
+    names: ClassNames | None = said.class_names
     if names is None and (choice.n_classes or count_outputs(model)) == 1000:
-        names = "imagenet-1k"
+        names = imagenet_labels().as_assumed()
     elif names is None and choice.n_classes is not None:
-        names = [str(index) for index in range(choice.n_classes)]
+        names = numbered_labels(choice.n_classes)
+    elif names is not None and list(names) == [str(i) for i in range(len(names))]:
+        # Saved from a network whose classes have no names.
+        names = numbered_labels(len(names))
     preprocessing = said.preprocessing or preprocessing_of(
         choice.arch, model, said.settings
     )

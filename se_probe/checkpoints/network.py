@@ -2,21 +2,22 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import torch
 from torch import nn
 
-from se_probe.class_names import LabelSet, label_set
+from se_probe.class_names import LabelSet, label_set, numbered_labels
 from se_probe.errors import UsageError
-from se_probe.images import Preprocessing
+from se_probe.images import LabelledImages, Preprocessing, label_images
 from se_probe.models import list_architectures
 
 __all__ = [
     "Network",
     "Provenance",
     "count_outputs",
+    "name_classes",
     "weights_sha256",
 ]
 
@@ -166,7 +167,7 @@ def _labels(
             f"the number of classes of {type(model).__name__} cannot be told from its "
             "layers; give class_names, one name per output"
         )
-    return label_set([str(index) for index in range(n_classes)])
+    return numbered_labels(n_classes)
 
 
 def count_outputs(model: nn.Module) -> int | None:
@@ -176,6 +177,25 @@ def count_outputs(model: nn.Module) -> int | None:
         return declared
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
     return linear[-1].out_features if linear else None
+
+
+def name_classes(network: Network, images: LabelledImages) -> Network:
+    """The network with the names of the images' classes, where it had none.
+
+    Returns
+    -------
+    Network
+        With the label set of :func:`~se_probe.images.label_images`.
+
+    Raises
+    ------
+    AmbiguousClassError
+        If a class of the images means several classes of the network.
+    ImagesError
+        If the label order that was asked for does not fit the classes.
+    """
+    labels = label_images(images, network.class_names)
+    return replace(network, class_names=labels.class_names)
 
 
 def weights_sha256(model: nn.Module) -> str:

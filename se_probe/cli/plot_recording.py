@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,6 @@ import se_probe
 from se_probe.class_names import PAPER_CLASSES
 from se_probe.cli.console import progress_bar, say
 from se_probe.errors import (
-    AmbiguousClassError,
     ClassNameError,
     ImagesError,
     SEProbeError,
@@ -88,6 +88,7 @@ def _record_into(
     from se_probe.cache import files_stamp, record_path
     from se_probe.cli.record import say_summary
     from se_probe.cli.sources import images_for, network_from
+    from se_probe.images import label_images
     from se_probe.record import record_gates
     from se_probe.stats import record_summary
     from se_probe.views import check_batches
@@ -109,7 +110,9 @@ def _record_into(
         seed=settings["seed"],
         image_size=settings["image_size"],
     )
-    names = _names_in(network, every)
+    labels = label_images(every, network.class_names)
+    network = replace(network, class_names=labels.class_names)
+    names = dict(zip(labels.names, every.class_names, strict=True))
     asked = _asked(network, names, queries)
     if batches:
         check_batches(batches, len(every), every.batch_size)
@@ -147,19 +150,6 @@ def _record_into(
         ) from None
     say_summary(record_summary(gates), str(path))
     return gates
-
-
-def _names_in(network: "Network", images: "LabelledImages") -> dict[str, str]:
-    """Class of the network to the images' own spelling of it, for every class."""
-    names: dict[str, str] = {}
-    for spelled in dict.fromkeys(images.class_names):
-        try:
-            names[network.class_names.find(spelled).name] = spelled
-        except AmbiguousClassError:
-            raise
-        except ClassNameError:
-            names[spelled] = spelled
-    return names
 
 
 def _asked(

@@ -14,9 +14,8 @@ from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, UsageError
 from se_probe.evaluation.paired import bonett_price_interval, mcnemar_p
 from se_probe.evaluation.store import ResultStore
-from se_probe.images import ImageBatch, LabelledImages
+from se_probe.images import ImageBatch, LabelledImages, label_images
 from se_probe.progress import Progress
-from se_probe.record import image_rows
 from se_probe.running import class_scores, describe_output
 
 __all__ = ["Answers", "Difference", "Forward", "ask", "readable_rows"]
@@ -206,8 +205,7 @@ class _Sheet:
     ) -> None:
         self.images, self.names = images, names
         self.n_classes = len(network.class_names)
-        labels = image_rows(network, images)["class_index"]
-        self.class_index = np.array(labels, np.int64)
+        self.class_index = label_images(images, network.class_names).class_index
 
     def open(self, store: ResultStore) -> None:
         n, n_batches = len(self.images), self.images.n_batches

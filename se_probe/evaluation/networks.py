@@ -1,5 +1,6 @@
 """Accuracy, work and latency of one network, or of two on the same images."""
 
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -8,12 +9,12 @@ import numpy.typing as npt
 from torch import nn
 
 from se_probe.blocks import unwrap
-from se_probe.checkpoints import Network
+from se_probe.checkpoints import Network, name_classes
 from se_probe.errors import UsageError
 from se_probe.evaluation.answers import Answers, Difference, ask
 from se_probe.evaluation.latency import median_milliseconds
 from se_probe.evaluation.seen import held_out
-from se_probe.images import LabelledImages
+from se_probe.images import LabelledImages, label_images
 from se_probe.models import count_macs, count_parameters
 from se_probe.progress import Progress
 from se_probe.running import evaluating, pinned_numerics
@@ -155,13 +156,18 @@ def evaluate(
         If a class of the images means several classes of the network.
     """
     networks = [network] if against is None else [against, network]
+    networks = [name_classes(each, images) for each in networks]
     _check_alike(*networks)
     unseen = held_out(images, networks)
     images = unseen.images
     models = [unwrap(each.model) for each in networks]
     with pinned_numerics() as n_threads, evaluating(*models):
-        answers = ask(network, images, models, progress)
+        answers = ask(networks[-1], images, models, progress)
         times = _latencies(models, images, n_timed)
+    labels = label_images(images, network.class_names)
+    doubt = labels.doubt(answers.predicted[0])
+    if doubt:
+        warnings.warn(doubt, stacklevel=2)
     figures = [
         _figures(each, images, answers, number, times[number])
         for number, each in enumerate(networks)

@@ -8,7 +8,9 @@
 list is fixed when it returns; pixels are read batch by batch when they are asked for.
 """
 
-from se_probe.images.batches import ImageBatch, LabelledImages
+from se_probe.images.batches import ImageBatch, LabelledImages, LabelOrder
+from se_probe.images.class_lists import class_list, read_class_names
+from se_probe.images.labels import ImageLabels, label_images
 from se_probe.images.pictures import evenly
 from se_probe.images.preprocessing import Preprocessing, default_preprocessing
 from se_probe.images.sources import DATASET_NAMES, open_images, reopen_images
@@ -17,11 +19,16 @@ from se_probe.images.sums import image_sums
 __all__ = [
     "DATASET_NAMES",
     "ImageBatch",
+    "ImageLabels",
+    "LabelOrder",
     "LabelledImages",
     "Preprocessing",
+    "class_list",
     "default_preprocessing",
     "evenly",
     "image_sums",
+    "label_images",
     "open_images",
+    "read_class_names",
     "reopen_images",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from PIL import Image
@@ -16,7 +16,9 @@ from se_probe.errors import ImagesError, UsageError
 from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Preprocessing
 
-__all__ = ["ImageBatch", "LabelledImages"]
+__all__ = ["ImageBatch", "LabelOrder", "LabelledImages"]
+
+LabelOrder = Literal["index", "sorted", "name"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,23 +55,33 @@ class LabelledImages:
     workers : int, default 0
         Processes that prepare whole batches ahead of :meth:`batches`; 0 reads in this
         one. The pixels are the same.
+    label_order : {"index", "sorted", "name"}, optional
+        Which output of a network each class is, if :func:`label_images` is not to
+        decide: that whose number its name is, its place among the sorted class names,
+        or the one that the network calls so.
 
     Raises
     ------
     UsageError
-        If `batch_size` or `workers` is too small.
+        If `batch_size` or `workers` is too small, or the label order unknown.
     """
 
     pictures: Pictures
     preprocessing: Preprocessing
     batch_size: int = 32
     workers: int = 0
+    label_order: LabelOrder | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise UsageError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.workers < 0:
             raise UsageError(f"workers must be at least 0, got {self.workers}")
+        if self.label_order not in {None, *get_args(LabelOrder)}:
+            raise UsageError(
+                f"label_order must be {', '.join(get_args(LabelOrder))} or None, got "
+                f"{self.label_order!r}"
+            )
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -85,6 +97,16 @@ class LabelledImages:
         return self.pictures.class_names
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Every class of the source, also of images that were not taken."""
+        return self.pictures.classes
+
+    @property
+    def labels(self) -> tuple[int, ...] | None:
+        """The source's own class index of each image, where it has any."""
+        return self.pictures.labels
+
+    @property
     def n_batches(self) -> int:
         """Number of batches, the short last one included."""
         return -(-len(self) // self.batch_size)
@@ -92,9 +114,11 @@ class LabelledImages:
     @cached_property
     def source(self) -> dict[str, Any]:
         """Where the images come from, in plain JSON types; see `reopen_images`."""
+        order = {"label_order": self.label_order} if self.label_order else {}
         return dict(self.pictures.facts) | {
             "n_images": len(self),
             "sha256": self.pictures.fingerprint(),
+            **order,
         }
 
     def batch(self, number: int) -> Tensor:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from se_probe.errors import ImagesError
+from se_probe.images.class_lists import class_list
 from se_probe.images.decode import to_mode
 from se_probe.images.pictures import Pictures, numbered_ids
 from se_probe.images.preprocessing import Preprocessing
@@ -27,7 +28,7 @@ def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pic
         Of (image, label). Pillow images, and arrays of uint8 with shape
         (height, width) or (height, width, 3), are preprocessed. Tensors are taken as
         preprocessed already. ``dataset.classes[label]`` names the class where there is
-        one, ``str(label)`` else.
+        one (or ``dataset.wnids[label]``), ``str(label)`` else.
     preprocessing : Preprocessing
 
     Returns
@@ -37,8 +38,14 @@ def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pic
     Raises
     ------
     ImagesError
-        If it has no length, is empty, or its first item cannot be used.
+        If it has no length, is empty, or its first item cannot be used; if a label is
+        not one class.
     """
+    if isinstance(dataset, DataLoader):
+        raise ImagesError(
+            "expected a torch Dataset, got a DataLoader, whose order may change: give "
+            "loader.dataset, and batch_size and workers as arguments"
+        )
     n_images = len(dataset) if hasattr(dataset, "__len__") else 0
     if not n_images:
         raise ImagesError(
@@ -48,7 +55,7 @@ def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pic
     read = partial(_read_item, dataset, preprocessing)
     with suppress(OSError):  # a damaged first picture is skipped later, like any other
         read(0)
-    names = getattr(_innermost(dataset), "classes", None)
+    names = _names_of_classes(_innermost(dataset))
     facts = {
         "kind": "dataset",
         "name": type(_innermost(dataset)).__name__,
@@ -56,8 +63,29 @@ def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pic
         "split": None,
         "decoder": "as the data set gives them",
     }
-    class_names = tuple(_class_name(label, names) for label in _labels(dataset))
-    return Pictures(facts, numbered_ids(n_images), class_names, read)
+    values = [_plain(label, index) for index, label in enumerate(_labels(dataset))]
+    numbers = tuple(value for value in values if isinstance(value, int))
+    return Pictures(
+        facts,
+        numbered_ids(n_images),
+        tuple(_class_name(value, names) for value in values),
+        read,
+        tuple(names),
+        numbers if len(numbers) == len(values) else None,
+    )
+
+
+def _names_of_classes(dataset: Any) -> list[str]:
+    """Names of a data set's classes by index; none where it does not say them."""
+    classes = getattr(dataset, "classes", None)
+    if classes is None or not len(classes):
+        return []
+    wnids = getattr(dataset, "wnids", None)
+    # torchvision's ImageNet: a wnid means one class, a lemma may mean two.
+    if wnids is not None and len(wnids) == len(classes):
+        return [str(wnid) for wnid in wnids]
+    names = class_list(classes)
+    return names if len(set(names)) == len(names) else []
 
 
 def _innermost(dataset: Dataset[Any]) -> Dataset[Any]:
@@ -90,10 +118,31 @@ def _label(dataset: Any, index: int) -> Any:
         ) from error
 
 
-def _class_name(label: Any, names: Sequence[str] | None) -> str:
-    value = label.item() if hasattr(label, "item") else label
-    if names is not None and isinstance(value, int) and 0 <= value < len(names):
-        return str(names[value])
+def _plain(label: Any, index: int) -> int | str:
+    """A label as a number or name; refuses what is not one class."""
+    value = label
+    if hasattr(label, "tolist"):  # of torch and NumPy
+        value = label.tolist()
+        while isinstance(value, list) and len(value) == 1:
+            value = value[0]
+    if isinstance(value, bool | int):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        return value
+    shape = f" of shape {tuple(label.shape)}" if hasattr(label, "shape") else ""
+    raise ImagesError(
+        "expected one class for each item of the torch Dataset, as an integer or a "
+        f"name, got {type(label).__name__}{shape} as the label of item {index}. Where "
+        "an item has several classes, let the data set choose one, such as "
+        "label.argmax(), or give 0 for all of them: gates need no classes"
+    )
+
+
+def _class_name(value: int | str, names: Sequence[str]) -> str:
+    if isinstance(value, int) and 0 <= value < len(names):
+        return names[value]
     return str(value)
 
 

@@ -68,6 +68,8 @@ def named_pictures(
         [class_names[label] for label in labels],
         pixels,
         mode,
+        classes=class_names,
+        labels=labels,
     )
 
 
@@ -120,6 +122,8 @@ def _digits(split: str, mode: Mode) -> Pictures:
         # 17 grey levels, 0 to 16.
         np.rint(digits.images[rows] * (255 / 16)).astype(np.uint8),
         mode,
+        classes=[str(label) for label in range(10)],
+        labels=digits.target[rows],
     )
 
 

@@ -32,12 +32,23 @@ class Pictures:
         Picture number `i` as a Pillow image, or as a tensor that is preprocessed
         already. ``OSError`` means that this picture cannot be used, ``ImagesError``
         that the source cannot. It can be pickled, as worker processes need.
+    classes : tuple of str, optional
+        Every class of the source, also where only some pictures of it are here: in the
+        source's own order where it has one, else sorted as strings.
+    labels : tuple of int, length n_images, optional
+        The source's own class indices, where it has any.
     """
 
     facts: Mapping[str, Any]
     image_ids: tuple[str, ...]
     class_names: tuple[str, ...]
     read: Callable[[int], Image.Image | Tensor]
+    classes: tuple[str, ...] = ()
+    labels: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            object.__setattr__(self, "classes", tuple(sorted(set(self.class_names))))
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -54,6 +65,7 @@ class Pictures:
             self,
             image_ids=tuple(self.image_ids[i] for i in positions),
             class_names=tuple(self.class_names[i] for i in positions),
+            labels=self.labels and tuple(self.labels[i] for i in positions),
             read=partial(_read_chosen, self.read, tuple(positions)),
         )
 
@@ -130,6 +142,9 @@ def array_pictures(
     class_names: Sequence[str],
     pixels: npt.NDArray[np.uint8],
     mode: Mode,
+    *,
+    classes: Sequence[str] = (),
+    labels: Sequence[int] | None = None,
 ) -> Pictures:
     """Pictures whose pixels are in memory.
 
@@ -140,13 +155,21 @@ def array_pictures(
     pixels : np.ndarray, shape (n_images, height, width) or (n_images, height, width, 3)
         0 to 255.
     mode : {"RGB", "L"}
+    classes, labels
+        See :class:`Pictures`.
 
     Returns
     -------
     Pictures
     """
-    read = partial(_read_array, pixels, mode)
-    return Pictures(facts, tuple(image_ids), tuple(class_names), read)
+    return Pictures(
+        facts,
+        tuple(image_ids),
+        tuple(class_names),
+        partial(_read_array, pixels, mode),
+        tuple(classes),
+        None if labels is None else tuple(int(label) for label in labels),
+    )
 
 
 def _read_array(pixels: npt.NDArray[np.uint8], mode: Mode, index: int) -> Image.Image:

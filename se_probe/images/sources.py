@@ -7,7 +7,7 @@ from typing import Any
 from torch.utils.data import Dataset
 
 from se_probe.errors import ImagesError, UsageError
-from se_probe.images.batches import LabelledImages
+from se_probe.images.batches import LabelledImages, LabelOrder
 from se_probe.images.datasets import dataset_pictures
 from se_probe.images.folders import folder_pictures
 from se_probe.images.named import named_pictures
@@ -30,6 +30,7 @@ def open_images(
     split: str = "test",
     per_class: int | None = None,
     seed: int = 0,
+    label_order: LabelOrder | None = None,
 ) -> LabelledImages:
     """Labelled images of a folder, a named data set or a torch Dataset.
 
@@ -54,6 +55,9 @@ def open_images(
         many.
     seed : int, default 0
         Which pictures "scenes" draws.
+    label_order : {"index", "sorted", "name"}, optional
+        Which output of the network each class is; see :class:`LabelledImages`. Told
+        by :func:`label_images` where it is not given.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def open_images(
         per_class=per_class,
         seed=seed,
     )
-    return LabelledImages(pictures, preprocessing, batch_size, workers)
+    return LabelledImages(pictures, preprocessing, batch_size, workers, label_order)
 
 
 def reopen_images(
@@ -134,7 +138,9 @@ def reopen_images(
             f"the images of {path or name} are no longer those that were recorded: "
             f"{source['n_images']} then, {len(pictures)} now, or other names or classes"
         )
-    return LabelledImages(pictures, preprocessing, batch_size, workers)
+    return LabelledImages(
+        pictures, preprocessing, batch_size, workers, source.get("label_order")
+    )
 
 
 def _pictures(

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.evaluation import held_out
-from se_probe.images import LabelledImages, image_sums
+from se_probe.images import LabelledImages, image_sums, label_images
 from se_probe.interventions import (
     Constants,
     Intervention,
@@ -45,7 +46,7 @@ from se_probe.pruning.plan import (
     least_images,
     refusal,
 )
-from se_probe.record import image_rows
+from se_probe.stats import wilson_interval
 
 __all__ = ["plan_budget", "remove_blocks"]
 
@@ -95,7 +96,7 @@ def plan_budget(
         If the budget cannot be meant.
     ImagesError
         If there are too few images to decide on this budget, or none of a class that
-        the network knows.
+        the network knows, or if the unaltered network is not better than chance.
     CheckpointError
         If the network's weights hold NaN.
 
@@ -114,6 +115,7 @@ def plan_budget(
     _check_enough(network, parts[-1], budget)
     blocks = find_se_blocks(network.model, images.batch(0))
     run = _Run(network, parts, blocks, partial, progress)
+    run.check_accuracy()
     order = run.order()
     constants, judged = [], []
     for n_removed in range(1, len(blocks) + 1):
@@ -204,6 +206,13 @@ class _Run:
             lengths += [n_removed * len(self.calibrating), 2 * len(self.judging)]
         self.step = _Steps(progress, lengths)
 
+    def check_accuracy(self) -> None:
+        """Refuse a network that is right no more often than by chance."""
+        facts = measure_interventions(
+            self.network, self.choosing, [], store=self.stores[1]
+        ).attrs
+        _check_above_chance(self.network, self.choosing, facts)
+
     def order(self) -> list[RemovableBlock]:
         """Blocks by the divergence that removing each causes, cheapest first."""
         held = least_squares_constants(
@@ -259,7 +268,7 @@ def _check_budget(budget: float) -> None:
 
 def _check_enough(network: Network, judging: LabelledImages, budget: float) -> None:
     """Refuse before the first pass what no result could decide."""
-    class_index = np.array(image_rows(network, judging)["class_index"])
+    class_index = label_images(judging, network.class_names).class_index
     n_known, n_least = int((class_index >= 0).sum()), least_images(budget)
     if not n_known:
         raise ImagesError(
@@ -273,6 +282,37 @@ def _check_enough(network: Network, judging: LabelledImages, budget: float) -> N
             f"budget of {100 * budget:g} percentage points takes at least {n_least:,}, "
             f"even if no prediction changes. Give about {n_all:,} images in all, or a "
             "larger budget"
+        )
+
+
+def _check_above_chance(
+    network: Network, images: LabelledImages, facts: Mapping[str, Any]
+) -> None:
+    """Refuse a network of which no accuracy can be lost.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+    facts : mapping
+        `top1` and `n_known` of the unaltered network.
+
+    Raises
+    ------
+    ImagesError
+        If its accuracy cannot be told from chance.
+    """
+    n, chance = facts["n_known"], 1 / len(network.class_names)
+    low, _ = wilson_interval(round(facts["top1"] * n), n) if n else (0.0, 1.0)
+    if n and low <= chance:
+        labels = label_images(images, network.class_names)
+        raise ImagesError(
+            f"the unaltered network is right on {100 * facts['top1']:.1f} % of {n:,} "
+            f"images, which cannot be told from chance ({100 * chance:.1f} %), so "
+            "there is no accuracy to keep within a budget. "
+            f"{labels.rule} If that is wrong, say which output is which class: "
+            "--label-order, or --class-names FILE (in Python label_order and "
+            "class_names)"
         )
 
 

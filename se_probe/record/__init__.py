@@ -6,8 +6,7 @@ and several processes (``torchrun``) share a record without talking to each othe
 numbers are the same bit for bit.
 """
 
-from se_probe.record.provenance import image_rows
 from se_probe.record.run import record_gates
 from se_probe.running import pinned_numerics
 
-__all__ = ["image_rows", "pinned_numerics", "record_gates"]
+__all__ = ["pinned_numerics", "record_gates"]

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 import se_probe
 from se_probe.blocks import FoundBlock, network_facts, unwrap
 from se_probe.checkpoints import Network, weights_sha256
-from se_probe.errors import AmbiguousClassError, ClassNameError, GateRecordError
+from se_probe.errors import GateRecordError
 from se_probe.images import LabelledImages
 
-__all__ = ["check_same", "image_rows", "provenance"]
+__all__ = ["check_same", "provenance"]
 
 # What changes numbers: a record is only continued with all of these alike.
 _MUST_MATCH = {
@@ -84,38 +84,6 @@ def provenance(
         "timm": timm.__version__,
         "se_probe": se_probe.__version__,
         "command": " ".join(sys.argv),
-    }
-
-
-def image_rows(network: Network, images: LabelledImages) -> dict[str, list[Any]]:
-    """What is known of each image before it is seen, in the network's label set.
-
-    Returns
-    -------
-    dict
-        `image_id`, `class_name`, `wnid`, `class_index`, each of length n_images;
-        class index -1 where the network does not know the class.
-
-    Raises
-    ------
-    AmbiguousClassError
-        If a class of the images means several classes of the network.
-    """
-    known: dict[str, tuple[str, str, int]] = {}
-    for name in dict.fromkeys(images.class_names):
-        try:
-            label = network.class_names.find(name)
-            known[name] = (label.name, label.wnid, label.index)
-        except AmbiguousClassError:
-            raise
-        except ClassNameError:
-            known[name] = (name, "", -1)
-    rows = [known[name] for name in images.class_names]
-    return {
-        "image_id": list(images.image_ids),
-        "class_name": [class_name for class_name, _, _ in rows],
-        "wnid": [wnid for _, wnid, _ in rows],
-        "class_index": [index for _, _, index in rows],
     }
 
 

@@ -2,8 +2,10 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +32,9 @@ from se_probe.gates import (
     row_states,
     write_batch,
 )
-from se_probe.images import ImageBatch, LabelledImages
+from se_probe.images import ImageBatch, ImageLabels, LabelledImages, label_images
 from se_probe.progress import Progress
-from se_probe.record.provenance import check_same, image_rows, provenance
+from se_probe.record.provenance import check_same, provenance
 from se_probe.running import (
     Precision,
     autocast,
@@ -120,6 +122,8 @@ def record_gates(
     _check_request(images, out, world, overwrite)
     if overwrite and out is not None:
         remove_record(out)
+    labels = label_images(images, network.class_names)
+    network = replace(network, class_names=labels.class_names)
     begun = _attributes(out) if out is not None and is_record(out) else {}
     with pinned_numerics(threads or begun.get("threads")) as n_threads:
         first = images.batch(0)
@@ -128,9 +132,10 @@ def record_gates(
         settings = {"precision": precision, "compile": compile, "threads": n_threads}
         facts = provenance(network, images, first, blocks, settings)
         if out is not None and (begun or rank > 0):
-            group = _join(Path(out), facts, network, images)
+            group = _join(Path(out), facts, images)
         else:
-            group = _begin(out, facts | dict(attrs or {}), network, images)
+            facts |= {"labels": labels.rule} | dict(attrs or {})
+            group = _begin(out, facts, labels, images)
         pending = pending_batches(group)
         numbers = [k for k in pending if k % world == rank]
         with _runner(network.model, blocks, precision, compile) as run:
@@ -143,7 +148,11 @@ def record_gates(
                 n_done += n_rows
                 if progress is not None:
                     progress(n_done, len(images))
-    return open_gates(group)
+    gates = open_gates(group)
+    doubt = labels.doubt(gates["predicted"].values)
+    if doubt:
+        warnings.warn(doubt, stacklevel=2)
+    return gates
 
 
 def _rank_and_world() -> tuple[int, int]:
@@ -175,21 +184,24 @@ def _check_request(
 def _begin(
     out: str | Path | None,
     facts: Mapping[str, Any],
-    network: Network,
+    labels: ImageLabels,
     images: LabelledImages,
 ) -> zarr.Group:
     return create_record(
         out,
         blocks=facts["blocks"],
-        rows=image_rows(network, images),
+        rows={
+            "image_id": images.image_ids,
+            "class_name": labels.names,
+            "wnid": labels.wnids,
+            "class_index": labels.class_index.tolist(),
+        },
         batch_size=images.batch_size,
         attrs=facts,
     )
 
 
-def _join(
-    out: Path, facts: Mapping[str, Any], network: Network, images: LabelledImages
-) -> zarr.Group:
+def _join(out: Path, facts: Mapping[str, Any], images: LabelledImages) -> zarr.Group:
     """Record that was begun before, or that the first process is about to begin."""
     give_up = time.monotonic() + _WAIT_SECONDS
     while not is_record(out):

@@ -189,10 +189,15 @@ def test_a_budget_that_cannot_be_meant(network, images, budget):
         plan_budget(network, images, budget)
 
 
+def test_a_network_at_chance_has_no_budget(network, images):
+    wrong = open_images(Noise([0, 1, 2, 3] * (N_IMAGES // 4)), PREPROCESSING)
+
+    with pytest.raises(ImagesError, match=r"cannot be told from chance \(25.0 %\)"):
+        plan_budget(network, wrong, 0.1)
+
+
 def test_classes_that_the_network_does_not_know(network, images):
-    noise = Noise([0] * N_IMAGES)
-    noise.classes = ["qwx", "qwy", "qwz", "qwv"]
-    strange = open_images(noise, PREPROCESSING)
+    strange = open_images(Noise([9] * N_IMAGES), PREPROCESSING)
 
     with pytest.raises(ImagesError, match="no image to judge on is of a class"):
         plan_budget(network, strange, 0.1)
