@@ -10,6 +10,7 @@ import numpy.typing as npt
 from se_probe.class_names import LabelSet, label_set
 from se_probe.errors import AmbiguousClassError, ClassNameError, ImagesError
 from se_probe.images.batches import LabelledImages, LabelOrder
+from se_probe.stats import wilson_interval
 
 __all__ = ["ImageLabels", "label_images"]
 
@@ -69,6 +70,11 @@ class ImageLabels:
         }
         best = max(accuracy, key=accuracy.__getitem__, default=None)
         if best is None or accuracy[best] - taken <= _MUCH_HIGHER:
+            return ""
+        # What always says the same class is right as often as that class is there.
+        largest = np.unique(self.others[best][done], return_counts=True)[1].max()
+        n_hits = round(accuracy[best] * done.sum())
+        if wilson_interval(n_hits, int(done.sum()))[0] <= largest / done.sum():
             return ""
         return (
             f"the accuracy is {100 * taken:.1f} %, and would be "

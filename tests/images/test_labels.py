@@ -229,6 +229,14 @@ def test_another_order_that_fits_much_better_is_named(folder):
     assert "by name: 4 of the 4" in warning
 
 
+def test_a_network_that_always_says_the_same_gives_no_doubt(folder):
+    _, labels = indices(folder("a", "b", "c", "d"), label_set(["w", "x", "y", "z"]))
+
+    assert labels.class_index.tolist() == [-1] * 4
+    assert labels.doubt(np.array([1, 1, 1, 1])) == ""
+    assert "'sorted'" in labels.doubt(np.array([0, 1, 2, 3]))
+
+
 # --- lists of class names ------------------------------------------------------------
 
 
