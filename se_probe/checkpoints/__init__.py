@@ -25,6 +25,7 @@ from se_probe.checkpoints.network import (
 from se_probe.checkpoints.own import save_network
 from se_probe.checkpoints.published import PUBLISHED_PREFIX
 from se_probe.checkpoints.removed import ChannelScale
+from se_probe.checkpoints.write import write_torch
 
 __all__ = [
     "PUBLISHED_PREFIX",
@@ -42,4 +43,5 @@ __all__ = [
     "name_classes",
     "save_network",
     "weights_sha256",
+    "write_torch",
 ]

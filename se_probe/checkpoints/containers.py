@@ -1,27 +1,37 @@
 """What kind of file it is, and what it holds, without running anything in it."""
 
 import argparse
+import json
 import pickle
 import re
 import sys
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import safe_open
 
 from se_probe.checkpoints.archives import read_exported, read_torchscript
 from se_probe.errors import CheckpointError
 
-__all__ = ["Kind", "importable_from_here", "kind_of_file", "read_container"]
+__all__ = [
+    "HEADER_KEY",
+    "Kind",
+    "damaged",
+    "importable_from_here",
+    "kind_of_file",
+    "read_container",
+]
 
 Kind = Literal["torch", "torchscript", "exported", "safetensors"]
+
+# Under which the header of a safetensors file of ours holds all but the weights.
+HEADER_KEY = "se_probe"
 
 # What the pickles of torch.save may hold besides torch's own: timm's trainer puts its
 # command line into the file, and many training scripts a NumPy number.
@@ -90,12 +100,13 @@ def kind_of_file(path: str | Path) -> Kind:
 
 
 def _kind_of_zip(path: Path) -> Kind:
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(
-            f"{path.name} is cut short: its end is missing. Copy or download it again"
-        )
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
+    try:
+        has_end = zipfile.is_zipfile(path)
+        names = _members(path) if has_end else []
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise CheckpointError(damaged(path.name, error)) from error
+    if not has_end:
+        raise CheckpointError(damaged(path.name, "its end is missing"))
     # The first folder is called after the file, or is missing (older torch.export).
     members = {*names, *(name.partition("/")[2] for name in names)}
     if members & {"archive_format", "serialized_exported_program.json"}:
@@ -107,6 +118,11 @@ def _kind_of_zip(path: Path) -> Kind:
     raise CheckpointError(
         f"{path.name} is a zip archive without weights in it; expected {_READABLE}"
     )
+
+
+def _members(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as archive:
+        return archive.namelist()
 
 
 def _about_folder(path: Path) -> str:
@@ -157,36 +173,58 @@ def read_container(path: str | Path, *, trust_pickle: bool = False) -> Any:
     path = Path(path)
     kind = kind_of_file(path)
     try:
-        if kind == "safetensors":
-            return load_file(path)
-        if kind == "torchscript":
-            return read_torchscript(path)
-        if kind == "exported":
-            return read_exported(path)
-        return _unpickle(path) if trust_pickle else _read_safely(path)
+        if _is_zip(path):
+            _check_sums(path)
+        if kind == "torch" and trust_pickle:
+            return _unpickle(path)
+        return _READERS[kind](path)
     except CheckpointError:
         raise
     except pickle.UnpicklingError as error:
         raise CheckpointError(_refusal(path, error)) from error
-    except _DAMAGE as error:
-        raise CheckpointError(_damaged(path, error)) from error
+    # Whatever a reader raises on bytes that do not hang together: an unpickler that
+    # meets flipped bits can raise anything.
+    except Exception as error:
+        raise CheckpointError(damaged(path.name, error)) from error
 
 
-# What the readers raise on a file whose content does not hang together.
-_DAMAGE = (
-    SafetensorError,
-    zipfile.BadZipFile,
-    EOFError,
-    OSError,
-    RuntimeError,
-    KeyError,
-    ValueError,
-)
+def damaged(name: str, reason: object) -> str:
+    """The one sentence about a file whose content does not hang together.
+
+    Returns
+    -------
+    str
+    """
+    first = str(reason).partition("\n")[0].partition(". ")[0].rstrip(".:")
+    what = first or type(reason).__name__
+    return f"{name} is damaged ({what}): copy or download it again"
 
 
-def _damaged(path: Path, error: Exception) -> str:
-    reason = str(error).partition("\n")[0].partition(". ")[0] or type(error).__name__
-    return f"{path.name} is damaged or cut short ({reason}). Copy or download it again"
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
+
+
+def _check_sums(path: Path) -> None:
+    """Refuse a zip archive of which a member does not have its checksum."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        # Zeros stand where torch was told to compute none (set_crc32_options).
+        has_sums = any(member.CRC for member in members)
+        bad = archive.testzip() if has_sums else None
+    # A member with this flag is a folder to torch's reader, which then reads nothing.
+    bad = bad or next((m.filename for m in members if m.external_attr & 0x10), None)
+    if bad is not None:
+        reason = f"the checksum of {bad} does not match"
+        raise CheckpointError(damaged(path.name, reason))
+
+
+def _read_safetensors(path: Path) -> Any:
+    """The tensors by name, or what was written with them if the header holds it."""
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        facts = (file.metadata() or {}).get(HEADER_KEY)
+    return tensors if facts is None else json.loads(facts) | {"weights": tensors}
 
 
 def _read_safely(path: Path) -> Any:
@@ -195,8 +233,19 @@ def _read_safely(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
+_READERS: dict[Kind, Callable[[Path], Any]] = {
+    "torch": _read_safely,
+    "torchscript": read_torchscript,
+    "exported": read_exported,
+    "safetensors": _read_safetensors,
+}
+
+
 def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
     found = re.findall(r"GLOBAL (\S+)", str(error))
+    if not found and not _is_zip(path):
+        # Files from before torch 1.6 have no sums, so flipped bits look like this too.
+        return damaged(path.name, "it cannot be unpickled")
     what = f"a pickled object ({found[0]})" if found else "what may be pickled objects"
     return (
         f"{path.name} holds {what}, and loading it could run any code. If you trust "
@@ -215,7 +264,7 @@ def _unpickle(path: Path) -> Any:
             "folder of the program that saved it, or save model.state_dict() there"
         ) from error
     except pickle.UnpicklingError as error:
-        raise CheckpointError(_damaged(path, error)) from error
+        raise CheckpointError(damaged(path.name, error)) from error
 
 
 @contextmanager

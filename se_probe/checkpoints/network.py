@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from se_probe.class_names import LabelSet, label_set, numbered_labels
 from se_probe.errors import UsageError
@@ -18,6 +18,7 @@ __all__ = [
     "Provenance",
     "count_outputs",
     "name_classes",
+    "tensors_sha256",
     "weights_sha256",
 ]
 
@@ -206,8 +207,19 @@ def weights_sha256(model: nn.Module) -> str:
     str
         Hexadecimal; the same on every device and in every memory format.
     """
+    return tensors_sha256(model.state_dict())
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the names, types, shapes and values of tensors, in their order.
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
     digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
+    for name, tensor in tensors.items():
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)};".encode())
         digest.update(values.flatten().view(torch.uint8).numpy().data)

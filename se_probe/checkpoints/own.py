@@ -1,7 +1,7 @@
 """Our own checkpoint: a dict of plain types that torch reads without trust."""
 
+import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from torch import Tensor
 
 from se_probe.blocks import kept_names
 from se_probe.checkpoints.architectures import canonical_name
-from se_probe.checkpoints.network import Network
+from se_probe.checkpoints.containers import damaged
+from se_probe.checkpoints.network import Network, tensors_sha256
+from se_probe.checkpoints.write import write_safetensors, write_torch
 from se_probe.errors import CheckpointError, UsageError
-from se_probe.files import refuse_existing, write_whole
+from se_probe.files import refuse_existing
 
 __all__ = [
     "is_own",
@@ -22,7 +24,9 @@ __all__ = [
 ]
 
 FORMAT = "se_probe checkpoint"
-VERSION = 1
+VERSION = 2
+# Version 1 had no sum.
+_READ_VERSIONS = (1, VERSION)
 
 
 def save_network(
@@ -32,10 +36,13 @@ def save_network(
 
     The file holds a dict of plain types and tensors: `format`, `version`,
     `architecture`, `options`, `class_names`, `preprocessing`, `data`, `seed`,
-    `metrics`, `removed_blocks` and `weights` (the plain state dict). Of an image folder
-    `data` keeps the path, of a data set that has a name only that. The same network
-    gives the same bytes. It is written beside its place and then moved there, so that
-    a full disk or Ctrl-C leaves no half file and spares the old one.
+    `metrics`, `removed_blocks`, `weights` (the plain state dict) and `sha256` over all
+    of these, which loading checks. Of an image folder `data` keeps the path, of a data
+    set that has a name only that. A name that ends in ``.safetensors`` gives such a
+    file, with all but the weights as JSON in its header; any other name one of
+    ``torch.save``. The same network gives the same bytes. It is written beside its
+    place and then moved there, so that a full disk or Ctrl-C leaves no half file and
+    leaves the old one as it was.
 
     Parameters
     ----------
@@ -56,11 +63,29 @@ def save_network(
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite)
-    content = _content(network)
-    write_whole(path, lambda part: _torch_save(content, part))
+    facts = _facts(network)
+    # Not `contiguous()`, which leaves channels-last strides where a side is 1.
+    weights = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in network.model.state_dict().items()
+    }
+    facts["sha256"] = _sum_of(facts, weights)
+    if path.suffix.lower() == ".safetensors":
+        write_safetensors(weights, facts, path)
+    else:
+        write_torch(facts | {"weights": weights}, path)
 
 
-def _content(network: Network) -> dict[str, Any]:
+def _sum_of(facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of all that a checkpoint holds, this sum aside."""
+    # A safetensors file has an order of its own.
+    digest = hashlib.sha256(tensors_sha256(dict(sorted(weights.items()))).encode())
+    plain = {key: value for key, value in facts.items() if key != "sha256"}
+    digest.update(json.dumps(plain, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _facts(network: Network) -> dict[str, Any]:
     if not network.architecture:
         raise UsageError(
             f"a {type(network.model).__name__} can only be saved with what builds it: "
@@ -82,12 +107,7 @@ def _content(network: Network) -> dict[str, Any]:
         "block_names": kept_names(network.model),
         "seen_images": provenance.seen_images,
     }
-    # Not `contiguous()`, which leaves channels-last strides where a side is 1.
-    weights = {
-        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in network.model.state_dict().items()
-    }
-    return _plain(facts) | {"weights": weights}
+    return _plain(facts)
 
 
 def _without_root(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -114,15 +134,6 @@ def _as_dict(value: Any) -> dict[str, Any]:
     raise TypeError(f"got a {type(value).__name__}")
 
 
-def _torch_save(content: Any, path: Path) -> None:
-    # Into an open file: given a path, torch writes the file's name into it, and two
-    # files of one network differ.
-    with path.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def is_own(content: Any) -> bool:
     """Whether this is what :func:`save_network` writes."""
     return isinstance(content, Mapping) and content.get("format") == FORMAT
@@ -146,7 +157,18 @@ def read_own(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     CheckpointError
         If it is of a newer version, incomplete, or has values of other types.
     """
-    _check(content, name)
+    version = content.get("version")
+    if version not in _READ_VERSIONS:
+        raise CheckpointError(
+            f"{name} is a se_probe checkpoint of version {version}, this se_probe "
+            f"reads versions up to {VERSION}: install the se_probe that wrote it"
+        )
+    _check_types(content, name)
+    facts = {key: value for key, value in content.items() if key != "weights"}
+    if version > 1 and content.get("sha256") != _sum_of(facts, content["weights"]):
+        raise CheckpointError(
+            damaged(name, "the checksum of its content does not match")
+        )
     return content
 
 
@@ -163,13 +185,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def _check(content: Mapping[str, Any], name: str) -> None:
-    version = content.get("version")
-    if version != VERSION:
-        raise CheckpointError(
-            f"{name} is a se_probe checkpoint of version {version}, this se_probe "
-            f"reads version {VERSION}: install the se_probe that wrote it"
-        )
+def _check_types(content: Mapping[str, Any], name: str) -> None:
     absent = [key for key in _TYPES if key not in content]
     wrong = [k for k, kind in _TYPES.items() if not isinstance(content.get(k), kind)]
     if not wrong and not all(

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from se_probe.blocks import unwrap
@@ -15,9 +14,10 @@ from se_probe.checkpoints import (
     build_model,
     canonical_name,
     load_weights,
+    write_torch,
 )
 from se_probe.errors import ArchitectureError, CheckpointError
-from se_probe.files import refuse_existing, write_whole
+from se_probe.files import refuse_existing
 from se_probe.models import list_architectures
 from se_probe.pruning.sameness import (
     TOLERANCE,
@@ -137,14 +137,7 @@ def save_plain_weights(
     """
     path = Path(path)
     refuse_existing(path, overwrite=overwrite)
-    weights = plain_state_dict(network)
-
-    def write(part: Path) -> None:
-        # Into an open file: given a path, torch writes the file's name into it.
-        with part.open("wb") as file:
-            torch.save(weights, file)
-
-    write_whole(path, write)
+    write_torch(plain_state_dict(network), path)
 
 
 def _refuse_scales(model: nn.Module) -> None:

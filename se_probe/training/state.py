@@ -10,9 +10,9 @@ from typing import Any, TypedDict
 
 import torch
 
-from se_probe.checkpoints import Network, load_network, save_network
+from se_probe.checkpoints import Network, load_network, save_network, write_torch
 from se_probe.errors import CheckpointError, UsageError
-from se_probe.files import file_sha256, write_whole
+from se_probe.files import file_sha256
 from se_probe.images import LabelledImages
 from se_probe.stats import wilson_interval
 from se_probe.training.recipes import Recipe
@@ -212,7 +212,7 @@ class RunFiles:
             "optimizer": optimizer.state_dict(),
         }
         # The state comes first, and alone decides where a killed run goes on.
-        write_whole(self.state, lambda part: torch.save(content, part))
+        write_torch(content, self.state)
         self._save_networks(network)
 
     def catch_up(self, network: Network) -> None:

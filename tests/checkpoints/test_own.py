@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from checkpoint_files import (
@@ -68,6 +69,31 @@ def test_checkpoint_names_a_data_set_and_not_where_its_files_lie(
 
     data = load_network(tmp_path / "model.pt").provenance.data
     assert data == {"kind": kind, "name": "mnist", "path": kept}
+
+
+def test_safetensors_hold_all_that_is_needed_in_their_header(lenet, tmp_path):
+    path = tmp_path / "model.safetensors"
+
+    save_network(lenet, path)
+    save_network(load_network(path), tmp_path / "again.safetensors")
+
+    loaded = load_network(path)
+    weights = load_file(path)
+    assert weights.keys() == lenet.model.state_dict().keys()
+    assert all(torch.equal(t, lenet.model.state_dict()[k]) for k, t in weights.items())
+    assert_same_weights(loaded.model, lenet.model)
+    assert loaded.facts() | {"sha256": "", "checkpoint": ""} == lenet.facts()
+    assert path.read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"class_names": ["a", "b", "c"]}])
+def test_what_was_changed_after_saving_is_noticed(change, lenet, tmp_path):
+    save_network(lenet, tmp_path / "model.pt")
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    torch.save(content | change, tmp_path / "model.pt")
+
+    with pytest.raises(CheckpointError, match=r"damaged \(the checksum of its content"):
+        load_network(tmp_path / "model.pt")
 
 
 def test_saving_does_not_overwrite_unasked(lenet, tmp_path):
@@ -160,7 +186,7 @@ def test_removed_blocks_that_cannot_be_rebuilt(block, message, lenet, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 99}, "version 99, this se_probe reads version 1"),
+        ({"version": 99}, "version 99, this se_probe reads versions up to 2"),
         ({"options": None}, "options has the wrong type"),
         ({"weights": {}}, "does not fit its own se_lenet"),
         ({"architecture": "se_lenet9"}, "no architecture 'se_lenet9'"),
@@ -169,7 +195,7 @@ def test_removed_blocks_that_cannot_be_rebuilt(block, message, lenet, tmp_path):
 def test_a_file_of_ours_that_does_not_hang_together(change, message, lenet, tmp_path):
     save_network(lenet, tmp_path / "model.pt")
     content = torch.load(tmp_path / "model.pt", weights_only=True)
-    torch.save(content | change, tmp_path / "model.pt")
+    torch.save(content | {"version": 1} | change, tmp_path / "model.pt")
 
     with pytest.raises((CheckpointError, ArchitectureError), match=message):
         load_network(tmp_path / "model.pt")
