@@ -27,13 +27,18 @@ class GateCapture:
         # A copy: a later layer may write into the same memory.
         self._seen[name].append(gate.detach().clone().flatten(1))
 
-    def take(self, n_images: int) -> Tensor:
+    def forget(self) -> None:
+        """Forget what was not taken, for example of a pass that failed."""
+        for seen in self._seen.values():
+            seen.clear()
+
+    def take(self, n_images: int | None = None) -> Tensor:
         """Gates of all blocks side by side, and forget them.
 
         Parameters
         ----------
-        n_images : int
-            Images in the batch that was run.
+        n_images : int, optional
+            Images in the batch that was run; by default as many as the first block saw.
 
         Returns
         -------
@@ -44,9 +49,11 @@ class GateCapture:
         BlockError
             If a block's gate was not seen exactly once, with one row per image.
         """
-        rows = []
+        rows: list[Tensor] = []
         for block in self.blocks:
             seen, self._seen[block.name] = self._seen[block.name], []
+            if n_images is None and seen:
+                n_images = len(seen[0])
             if len(seen) != 1 or seen[0].shape != (n_images, block.channels):
                 shapes = [tuple(gate.shape) for gate in seen]
                 raise BlockError(
