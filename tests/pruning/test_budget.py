@@ -1,5 +1,6 @@
 """Sparing blocks within a budget: what is chosen, and what the images can decide."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from se_probe.models import SEBlock
 from se_probe.pruning import (
     BudgetPlan,
     RemovableBlock,
+    least_images,
     plan_budget,
     remove_blocks,
 )
@@ -260,3 +262,99 @@ def test_too_few_images_to_decide(network):
 
     assert f"about {plan.n_needed:,} images in all" in str(error.value)
     assert "--accept-uncertain" in str(error.value)
+
+
+def test_every_row_has_the_verdict_of_its_own_interval():
+    plan = judged(0, 4, 0, 12, 40)
+
+    assert plan.verdicts == [
+        "within",
+        "undecided",
+        "within",
+        "undecided",
+        "exceeded",
+    ]
+    assert plan.n_sure == 1
+
+
+def test_the_least_number_of_images_is_where_no_change_at_all_is_just_sure():
+    for budget in (0.01, 0.05, 0.3):
+        n = least_images(budget)
+
+        assert -bonett_price_interval(0, 0, n)[0] <= budget
+        assert -bonett_price_interval(0, 0, n - 1)[0] > budget
+
+
+def test_too_few_images_are_refused_before_the_first_pass(network, images):
+    def run(done, total):
+        pytest.fail("the network ran")
+
+    with pytest.raises(ImagesError, match=r"60 of them judge, .* takes at least 276"):
+        plan_budget(network, images, 0.01, progress=run)
+
+
+# --- what was seen, and what is known already ----------------------------------------
+
+
+def test_all_three_parts_are_kept_with_the_network(network, plan, images):
+    pruned = remove_blocks(network, plan, accept_uncertain=True)
+
+    seen = pruned.provenance.seen_images
+    assert {use: len(sums) for use, sums in seen.items()} == {
+        "calibrating": 20,
+        "choosing": 20,
+        "judging": 60,
+    }
+    assert sorted(name for sums in seen.values() for name in sums) == sorted(
+        images.image_ids
+    )
+
+
+def test_a_killed_plan_goes_on_where_it_was(network, images, plan, tmp_path):
+    def killed(done, total):
+        if done > 400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plan_budget(network, images, 0.2, partial=tmp_path, progress=killed)
+    counted = Counted(network.model)
+    resumed = plan_budget(
+        replace(network, model=counted), images, 0.2, partial=tmp_path
+    )
+    first, counted.n_images = counted.n_images, 0
+    again = plan_budget(replace(network, model=counted), images, 0.2, partial=tmp_path)
+
+    for other in (resumed, again):
+        xr.testing.assert_equal(other.judged, plan.judged)
+        assert [each.block.name for each in other.order] == [
+            each.block.name for each in plan.order
+        ]
+    assert 0 < first < 1000
+    assert counted.n_images <= 4  # the probe that finds the blocks
+
+
+def test_results_of_other_weights_are_not_taken_for_these(
+    network, images, plan, tmp_path
+):
+    plan_budget(network, images, 0.2, partial=tmp_path)
+    other = replace(network, model=copy.deepcopy(network.model))
+    with torch.no_grad():
+        other.model.head.weight.mul_(-1)
+
+    changed = plan_budget(other, images, 0.2, partial=tmp_path)
+
+    assert changed.judged.attrs["top1"] != plan.judged.attrs["top1"]
+
+
+class Counted(nn.Module):
+    """A network that counts the images that it runs over."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        for name, child in inner.named_children():
+            setattr(self, name, child)
+        self.n_images = 0
+
+    def forward(self, x):
+        self.n_images += len(x)
+        return ThreeBlocks.forward(self, x)
