@@ -191,9 +191,9 @@ def _check_files(
         if path is not None:
             refuse_existing(path, overwrite=force)
     if export is not None:
-        from se_probe.pruning import check_onnx_packages
+        from se_probe.pruning import check_export
 
-        check_onnx_packages()
+        check_export(export)
 
 
 def _facts(network: "Network", pruned: "Network") -> dict[str, Any]:
@@ -267,7 +267,7 @@ def _export(
 ) -> dict[str, Any]:
     """Write ONNX, compared with torch on recorded images where they are still there."""
     from se_probe.images import reopen_images
-    from se_probe.pruning import export_onnx
+    from se_probe.pruning import export_network
 
     images = None
     if record is not None and "images" in record.attrs:
@@ -277,7 +277,7 @@ def _export(
         except ImagesError as error:
             say(f"note: {error}")
     batch = None if images is None else images.batch(0)
-    difference = export_onnx(pruned, path, batch, overwrite=force)
+    difference = export_network(pruned, path, batch, overwrite=force).difference
     compared_on = "noise"
     if images is not None:
         compared_on = f"{min(_N_COMPARED, len(images))} recorded images"

@@ -2,13 +2,13 @@
 
 `own_modules` proves that a block can be removed, `flow` finds where in the network a
 constant factor can go, `folding` puts it there, and `drop` leads through all of it.
-`budget` chooses the blocks by measurement. `plain` and `onnx` hand the result to
-programs that do not know se_probe.
+`budget` chooses the blocks by measurement. `plain`, `export` and `code` hand the result
+to programs that do not know se_probe.
 """
 
 from se_probe.pruning.budget import plan_budget, remove_blocks
 from se_probe.pruning.drop import drop_se_blocks
-from se_probe.pruning.onnx import check_onnx_packages, export_onnx
+from se_probe.pruning.export import Exported, check_export, export_network
 from se_probe.pruning.plain import (
     plain_architecture,
     plain_state_dict,
@@ -18,11 +18,12 @@ from se_probe.pruning.plan import BudgetPlan, RemovableBlock, Verdict, least_ima
 
 __all__ = [
     "BudgetPlan",
+    "Exported",
     "RemovableBlock",
     "Verdict",
-    "check_onnx_packages",
+    "check_export",
     "drop_se_blocks",
-    "export_onnx",
+    "export_network",
     "least_images",
     "plain_architecture",
     "plain_state_dict",
