@@ -19,13 +19,25 @@ from se_probe.class_names import label_set
 from se_probe.errors import GateRecordError
 from se_probe.gates import State, is_record, open_gates
 
-__all__ = ["cache_entry", "cache_folder", "files_stamp", "find_cached", "record_path"]
+__all__ = [
+    "cache_entry",
+    "cache_folder",
+    "files_stamp",
+    "find_cached",
+    "measurements_folder",
+    "record_path",
+]
 
 
 def cache_folder() -> Path:
     """`$SE_PROBE_CACHE`, or the user's cache folder of the operating system."""
     named = os.environ.get("SE_PROBE_CACHE")
     return Path(named) if named else platformdirs.user_cache_path("se_probe")
+
+
+def measurements_folder() -> Path:
+    """Where `rank` and `prune` keep what they have measured so far."""
+    return cache_folder() / "measured"
 
 
 def cache_entry(request: Mapping[str, Any]) -> Path:

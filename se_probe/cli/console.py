@@ -31,7 +31,7 @@ def say_epoch(result: "EpochResult") -> None:
 
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Result as JSON on stdout."""
-    print(json.dumps(content, indent=2, ensure_ascii=False))
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from se_probe.cli.console import print_json, print_table, progress_bar
+from se_probe.cli.console import print_json, print_table, progress_bar, say
 from se_probe.cli.options import (
     ANY_CHECKPOINT,
     ANY_SAMPLE,
@@ -16,8 +16,15 @@ from se_probe.cli.options import (
     OutputOptions,
     SampleOptions,
 )
+from se_probe.errors import (
+    ArchitectureError,
+    CheckpointError,
+    SEProbeError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
+    from se_probe.checkpoints import Network
     from se_probe.evaluation import Accuracy, Difference, Evaluation, NetworkFigures
 
 __all__ = ["evaluate"]
@@ -36,14 +43,14 @@ def evaluate(
 ) -> None:
     """Measure accuracy, size, work and latency; with --against, what has changed.
 
-    Two networks see the same images and are timed by turns.
+    Two networks see the same images and are timed alternately.
 
     Parameters
     ----------
     against
         The original, to compare with.
     against_arch
-        Architecture of --against.
+        Architecture of --against. Default: what its file says, else that of --ckpt.
     threads
         CPU threads of the network.
     """
@@ -52,8 +59,7 @@ def evaluate(
 
     network, original = checkpoint.open(quiet=output.quiet), None
     if against:
-        other = replace(checkpoint, ckpt=against, arch=against_arch)
-        original = other.open(quiet=output.quiet)
+        original = _original(checkpoint, against, against_arch, network, output.quiet)
     samples = images.open(network)
     with (
         pinned_numerics(threads),
@@ -63,10 +69,35 @@ def evaluate(
             network, samples, against=original, progress=progress
         )
     sizes = [_file_bytes(path) for path in (checkpoint.ckpt, against)]
+    for note in () if output.quiet else result.notes:
+        say(f"note: {note}")
     if output.json:
         print_json(_facts(result, sizes))
     else:
         _print(result, sizes)
+
+
+def _original(
+    checkpoint: CheckpointOptions,
+    against: str,
+    arch: str | None,
+    network: "Network",
+    quiet: bool,
+) -> "Network":
+    """Network of --against; of that of --ckpt, where its file leaves it open."""
+    other = replace(checkpoint, ckpt=against, arch=arch)
+    try:
+        return other.open(quiet=quiet)
+    except (CheckpointError, ArchitectureError):
+        if arch is not None or not network.architecture:
+            raise
+    try:
+        return replace(other, arch=network.architecture).open(quiet=quiet)
+    except SEProbeError as error:
+        raise UsageError(
+            f"of which architecture is --against {against}? Give --against-arch NAME "
+            f"(as {network.architecture}: {error})"
+        ) from error
 
 
 def _file_bytes(ckpt: str | None) -> int | None:
@@ -138,10 +169,10 @@ def _print_difference(change: "Difference") -> None:
     if change.top1_change is not None:
         low, high = change.top1_change_low, change.top1_change_high
         print(
-            f"top-1 accuracy changes by {100 * change.top1_change:+.1f} points "
-            f"(95 % interval {_points(low)} to {_points(high)}; exact McNemar p "
-            f"{change.mcnemar_p:.3g}): {change.n_gained} gained and {change.n_lost} "
-            f"lost of {change.n_known:,} images"
+            f"top-1 accuracy changes by {100 * change.top1_change:+.1f} percentage "
+            f"points (95 % interval {_points(low)} to {_points(high)}; exact McNemar p "
+            f"{change.mcnemar_p:.3g}): {change.n_gained} newly correct and "
+            f"{change.n_lost} newly wrong of {change.n_known:,} images"
         )
     if change.kl is not None:
         print(

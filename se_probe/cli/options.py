@@ -1,7 +1,7 @@
 """Options that several commands share: what they are called, mean and open."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -22,11 +22,9 @@ __all__ = [
     "ANY_SOURCE",
     "ANY_TRAINING",
     "ANY_WEIGHTS",
-    "CPU_CHECKPOINT",
     "PLAIN_RUN",
     "TO_THE_READER",
     "CheckpointOptions",
-    "CpuCheckpointOptions",
     "Device",
     "Flag",
     "ImagesOptions",
@@ -128,14 +126,6 @@ class CheckpointOptions(WeightsOptions):
         )
 
 
-@Parameter(name="*", group=_NETWORK)
-@dataclass(frozen=True)
-class CpuCheckpointOptions(CheckpointOptions):
-    """Which network; it stays on the CPU unless asked for elsewhere."""
-
-    device: Device = "cpu"
-
-
 @Parameter(name="*", group=_IMAGES)
 @dataclass(frozen=True)
 class SourceOptions:
@@ -176,6 +166,15 @@ class ImagesOptions(SourceOptions):
     """
 
     batch_size: Positive = 32
+
+    def resized(self, network: "Network") -> "Network":
+        """The network for images of `--image-size`, as it is then saved too."""
+        if self.image_size is None:
+            return network
+        n_channels = network.preprocessing.input_size[0]
+        size = (n_channels, self.image_size, self.image_size)
+        preprocessing = replace(network.preprocessing, input_size=size)
+        return replace(network, preprocessing=preprocessing)
 
     def open(self, network: "Network", *, split: str = "test") -> "LabelledImages":
         """Images of `--data`, of what the checkpoint names, or of `$SE_PROBE_DATA`."""
@@ -266,7 +265,6 @@ class TrainingOptions:
 
 ANY_WEIGHTS = WeightsOptions()
 ANY_CHECKPOINT = CheckpointOptions()
-CPU_CHECKPOINT = CpuCheckpointOptions()
 ANY_SOURCE = SourceOptions()
 ANY_IMAGES = ImagesOptions()
 ANY_SAMPLE = SampleOptions()

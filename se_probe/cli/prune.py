@@ -5,61 +5,67 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from se_probe.cli.console import print_json, print_table, say
+from se_probe.cli.console import print_json, progress_bar, say, say_epoch
 from se_probe.cli.options import (
-    ANY_IMAGES,
-    CPU_CHECKPOINT,
+    ANY_CHECKPOINT,
+    ANY_SAMPLE,
     TO_THE_READER,
-    CpuCheckpointOptions,
+    CheckpointOptions,
     Flag,
-    ImagesOptions,
+    OptionalNumber,
     OptionalPositive,
     OutputOptions,
+    SampleOptions,
     at_least,
     split_list,
 )
-from se_probe.cli.prune_measuring import (
-    calibrated,
-    finetuned,
+from se_probe.cli.prune_report import (
     plan_facts,
-    planned,
     print_finetuned,
     print_plan,
+    print_pruned,
+    pruned_facts,
 )
-from se_probe.errors import ImagesError, UsageError
+from se_probe.errors import ImagesError, SEProbeError, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
+    from torch import Tensor
 
     from se_probe.checkpoints import Network
+    from se_probe.pruning import PruneOutputs
 
 __all__ = ["prune"]
 
 _N_COMPARED = 8
-_COLUMNS = ("block", "module", "channels", "what becomes of it", "parameters")
 
 
 def prune(
     *,
     blocks: Annotated[str | None, Parameter(metavar="NAMES")] = None,
-    checkpoint: CpuCheckpointOptions = CPU_CHECKPOINT,
+    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
     how: Literal["identity", "frozen"] | None = None,
     gates: Annotated[Path | None, Parameter(metavar="RUN.zarr")] = None,
     budget: Annotated[float | None, Parameter(metavar="POINTS")] = None,
     accept_uncertain: Flag = False,
     finetune: Annotated[int | None, at_least(1), Parameter(metavar="EPOCHS")] = None,
-    images: ImagesOptions = ANY_IMAGES,
+    lr: OptionalNumber = None,
+    images: SampleOptions = ANY_SAMPLE,
     threads: OptionalPositive = None,
     out: Annotated[Path | None, Parameter(metavar="PATH")] = None,
     dry_run: Flag = False,
     export: Annotated[Path | None, Parameter(metavar="FILE.onnx")] = None,
+    export_code: Flag = False,
+    opset: OptionalPositive = None,
+    half: Flag = False,
     plain: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     force: Flag = False,
     output: OutputOptions = TO_THE_READER,
 ) -> None:
-    """Leave SE blocks out of a network, or freeze their gates and fold them away.
+    """Remove SE blocks from a network, or freeze their gates and fold them away.
 
-    --blocks says which, or --budget what they may cost.
+    --blocks says which, or --budget what they may cost. With --data or --gates their
+    gates are held at the best constants that these allow.
 
     Parameters
     ----------
@@ -67,87 +73,83 @@ def prune(
         Blocks to remove, with commas between: SE_5_2, a module path, or a pattern such
         as 'SE_5_*'.
     how
-        identity removes a block, as if its gates were 1; frozen holds its gates at
-        constants, the best on the images of --data or the means in --gates, and folds
-        them into other weights.
+        frozen holds gates at constants, the best on the images of --data or the means
+        in --gates, and folds them into other weights; identity removes a block as if
+        its gates were 1. Default: frozen, if there is something to calibrate with.
     gates
         Gate record of this checkpoint.
     budget
         Instead of --blocks: choose by measurement on --data what can go for at most so
-        many percentage points of top-1 accuracy.
+        many percentage points of top-1 accuracy. What is measured is kept until it is
+        used, so that a run that was killed, or comes after --dry-run, goes on with it.
     accept_uncertain
         With --budget: go by the estimated loss, not by the upper end of its 95 %
         interval.
     finetune
-        Train what is left on the training images of --data.
+        Train what is left on the training images of --data, for so many epochs.
+    lr
+        Learning rate of --finetune.
     threads
         CPU threads of the network.
     out
-        Where to write.
+        Where the smaller checkpoint goes.
     dry_run
         Say what would be done, write nothing; with --budget it is measured.
     export
-        Write ONNX as well.
+        Write ONNX (FILE.onnx) or torch.export (FILE.pt2) as well.
+    export_code
+        Write code that builds the network without se_probe, and weights for it, beside
+        --out.
+    opset
+        Version of the ONNX operators.
+    half
+        Store the weights of the ONNX file in half precision.
     plain
         Write a state dict for the network without SE blocks as well (resnet50 for
         seresnet50), if every block is gone.
     force
-        Overwrite what is there.
+        Overwrite existing output.
     """
-    from se_probe.checkpoints import save_network
     from se_probe.gates import open_gates
-    from se_probe.pruning import drop_se_blocks, remove_blocks, save_plain_weights
+    from se_probe.pruning import PruneOutputs
     from se_probe.running import pinned_numerics
 
     _check_request(blocks, how, gates, budget, accept_uncertain=accept_uncertain)
-    _check_files(out, export, plain, dry_run=dry_run, force=force)
+    if out is None and not dry_run:
+        raise UsageError("where to? Give --out FILE, or --dry-run to see the plan")
     record = None if gates is None else open_gates(gates)
-    json, quiet = output.json, output.quiet
-    network = checkpoint.open(quiet=quiet)
-    run: Any = {"seed": images.seed, "threads": threads}
-    facts: dict[str, Any] = {}
-    if budget is None:
-        names, constants = split_list(blocks), None
-        if how != "identity" and images.data is not None:
-            with pinned_numerics(threads):
-                constants = calibrated(network, images, names, quiet=quiet)
-        pruned = drop_se_blocks(
-            network,
-            names,
-            how,
-            record if constants is None else None,
-            constants=constants,
-        )
-    else:
-        with pinned_numerics(threads):
-            plan = planned(network, images, budget / 100, images.seed, quiet=quiet)
-        facts["budget"] = plan_facts(plan, accept_uncertain=accept_uncertain)
-        if not json:
-            print_plan(facts["budget"])
-        pruned = remove_blocks(network, plan, accept_uncertain=accept_uncertain)
-    facts = _facts(network, pruned) | facts
-    if not json:
-        _print(facts)
-    if not quiet:
-        for note in pruned.notes:
-            say(f"note: {note}")
-    if finetune is not None and not dry_run:
-        pruned, facts["finetuned"] = finetuned(
-            pruned, images, finetune, run, quiet=quiet
-        )
-        if not json:
-            print_finetuned(facts["finetuned"])
+    network = checkpoint.open(quiet=output.quiet)
+    outputs = None
     if out is not None and not dry_run:
-        if plain is not None:
-            save_plain_weights(pruned, plain, overwrite=force)
-        if export is not None:
-            facts["onnx"] = _export(pruned, record, export, force=force, quiet=quiet)
-        save_network(pruned, out, overwrite=force)
-        facts["written"] = [str(path) for path in (out, plain, export) if path]
-    if json:
-        print_json(facts)
-    elif "written" in facts:
-        print(f"written: {', '.join(facts['written'])}")
+        outputs = PruneOutputs(
+            out,
+            plain=plain,
+            export=export,
+            code=export_code,
+            opset=opset,
+            half=half,
+            overwrite=force,
+        )
+        outputs.check(network)
+    job = _Job(network, images, output)
+    job.check_finetuning(finetune)
+    with pinned_numerics(threads):
+        if budget is None:
+            pruned = job.drop(split_list(blocks), how, record, finetune is not None)
+        else:
+            pruned = job.within(budget / 100, accept_uncertain=accept_uncertain)
+        if not output.json:
+            print_pruned(job.facts)
+        job.say_all(pruned.notes)
+        if finetune is not None and not dry_run:
+            pruned = job.finetuned(pruned, finetune, lr)
+        if outputs is not None:
+            job.write(pruned, outputs, record)
+    if output.json:
+        print_json(job.facts)
+    if job.failures:
+        written = ", ".join(job.facts["written"])
+        raise SEProbeError(f"{written} written, but {'; '.join(job.failures)}")
 
 
 def _check_request(
@@ -172,118 +174,137 @@ def _check_request(
         raise UsageError("--accept-uncertain is about a --budget; give one")
 
 
-def _check_files(
-    out: Path | None,
-    export: Path | None,
-    plain: Path | None,
-    *,
-    dry_run: bool,
-    force: bool,
-) -> None:
-    """Refuse before the work what could not be written after it."""
-    if dry_run:
-        return
-    from se_probe.files import refuse_existing
+class _Job:
+    """One call of the command: its facts, and what it says on the way."""
 
-    if out is None:
-        raise UsageError("where to? Give --out FILE, or --dry-run to see the plan")
-    for path in (out, export, plain):
-        if path is not None:
-            refuse_existing(path, overwrite=force)
-    if export is not None:
-        from se_probe.pruning import check_export
+    def __init__(
+        self, network: "Network", images: SampleOptions, output: OutputOptions
+    ) -> None:
+        self.images, self.output = images, output
+        self.network = images.resized(network)
+        self.facts: dict[str, Any] = {}
+        self.failures: tuple[str, ...] = ()
 
-        check_export(export)
+    def say_all(self, notes: "tuple[str, ...]") -> None:
+        if not self.output.quiet:
+            for note in notes:
+                say(f"note: {note}")
 
+    def check_finetuning(self, epochs: int | None) -> None:
+        from se_probe.pruning import check_finetuning
 
-def _facts(network: "Network", pruned: "Network") -> dict[str, Any]:
-    """What became of each block, and the cost before and after, in JSON types."""
-    n_before = len(network.provenance.removed_blocks)
-    return {
-        "architecture": network.architecture,
-        "checkpoint": network.provenance.checkpoint,
-        "blocks": list(pruned.provenance.removed_blocks[n_before:]),
-        "image_size": list(network.preprocessing.input_size[1:]),
-        "before": _costs(network),
-        "after": _costs(pruned),
-        "notes": list(pruned.notes),
-    }
+        if epochs is not None:
+            train = self.images.open(self.network, split="train")
+            check_finetuning(self.network, train)
 
+    def drop(
+        self,
+        names: list[str],
+        how: Literal["identity", "frozen"] | None,
+        record: "xr.DataArray | None",
+        is_finetuned: bool,
+    ) -> "Network":
+        from se_probe.pruning import drop_se_blocks
 
-def _costs(network: "Network") -> dict[str, int]:
-    from se_probe.models import count_macs, count_parameters
+        samples = None
+        if how != "identity" and self.images.data is not None:
+            # Test images are kept to judge what training made of it.
+            split = "train" if is_finetuned else "test"
+            samples = self.images.open(self.network, split=split)
+        with progress_bar("calibrating", quiet=self.output.quiet) as progress:
+            pruned = drop_se_blocks(
+                self.network, names, how, record, images=samples, progress=progress
+            )
+        self.facts = pruned_facts(self.network, pruned)
+        return pruned
 
-    return {
-        "parameters": count_parameters(network.model),
-        "macs": count_macs(network.model, network.preprocessing.input_size),
-    }
+    def within(self, budget: float, *, accept_uncertain: bool) -> "Network":
+        from se_probe.cache import measurements_folder
+        from se_probe.pruning import plan_budget, remove_blocks
 
+        samples = self.images.open(self.network)
+        with progress_bar("measuring", quiet=self.output.quiet) as progress:
+            self.plan = plan_budget(
+                self.network,
+                samples,
+                budget,
+                seed=self.images.seed,
+                partial=measurements_folder(),
+                progress=progress,
+            )
+        facts = plan_facts(self.plan, accept_uncertain=accept_uncertain)
+        if not self.output.json:
+            print_plan(facts, quiet=self.output.quiet)
+        self.say_all(self.plan.notes)
+        pruned = remove_blocks(
+            self.network, self.plan, accept_uncertain=accept_uncertain
+        )
+        self.facts = pruned_facts(self.network, pruned) | {"budget": facts}
+        return pruned
 
-def _print(facts: dict[str, Any]) -> None:
-    blocks, (height, width) = facts["blocks"], facts["image_size"]
-    title = f"SE blocks removed in {facts['architecture']}"
-    n_images = {block["n_images"] for block in blocks} - {None}
-    if n_images:
-        title += f", frozen at the mean of {n_images.pop():,} images"
-    keys = ("name", "path", "channels")
-    print_table(
-        title,
-        [*_COLUMNS, "multiply-adds"],
-        [
-            [*(b[key] for key in keys), _becomes(b), b["parameters"], b["macs"]]
-            for b in blocks
-        ],
-    )
-    before, after = facts["before"], facts["after"]
-    print_table(
-        f"In all, at {height} x {width}",
-        ["", "before", "after", "saved", "(%)"],
-        [
-            ["parameters", *_saving(before["parameters"], after["parameters"])],
-            ["multiply-adds", *_saving(before["macs"], after["macs"])],
-        ],
-    )
+    def finetuned(self, pruned: "Network", epochs: int, lr: float | None) -> "Network":
+        from se_probe.pruning import finetune_network
 
+        train, test = (self.images.open(pruned, split=s) for s in ("train", "test"))
+        with progress_bar("fine-tuning", quiet=self.output.quiet) as progress:
+            tuned, result = finetune_network(
+                pruned,
+                train,
+                test,
+                epochs,
+                lr=lr,
+                seed=self.images.seed,
+                progress=progress,
+                on_epoch=None if self.output.quiet else say_epoch,
+            )
+        self.facts["finetuned"] = result.facts()
+        self.say_all((result.note,) if result.note else ())
+        if not self.output.json:
+            print_finetuned(self.facts["finetuned"])
+        return tuned
 
-def _saving(before: int, after: int) -> list[Any]:
-    return [before, after, before - after, 100 * (before - after) / before]
+    def write(
+        self,
+        pruned: "Network",
+        outputs: "PruneOutputs",
+        record: "xr.DataArray | None",
+    ) -> None:
+        batch, compared_on = None, "noise"
+        if outputs.export is not None:
+            batch, compared_on = self._compared_on(pruned, record)
+        written = outputs.write(pruned, batch)
+        self.facts["written"] = [str(path) for path in written.paths]
+        self.failures = written.failures
+        if written.exported is not None:
+            self.facts["exported"] = {
+                "path": str(written.exported.path),
+                "sizes": written.exported.sizes,
+                "largest_difference": written.exported.difference,
+                "compared_on": compared_on,
+            }
+            note = (
+                f"the exported file takes {written.exported.sizes}; its logits differ "
+                f"from torch by {written.exported.difference:.1g} of the largest on "
+                f"{compared_on}"
+            )
+            self.say_all((note,))
+        if not self.output.json:
+            print(f"written: {', '.join(self.facts['written'])}")
+        if hasattr(self, "plan"):
+            self.plan.forget()
 
+    def _compared_on(
+        self, pruned: "Network", record: "xr.DataArray | None"
+    ) -> "tuple[Tensor | None, str]":
+        """Recorded images to compare on, where they are still there."""
+        from se_probe.images import reopen_images
 
-def _becomes(block: dict[str, Any]) -> str:
-    if block["how"] == "identity":
-        return "removed"
-    if block["folded_into"] == "scale":
-        return "frozen, kept as a scale"
-    return f"frozen, folded into {block['folded_into']}"
-
-
-def _export(
-    pruned: "Network",
-    record: "xr.DataArray | None",
-    path: Path,
-    *,
-    force: bool,
-    quiet: bool,
-) -> dict[str, Any]:
-    """Write ONNX, compared with torch on recorded images where they are still there."""
-    from se_probe.images import reopen_images
-    from se_probe.pruning import export_network
-
-    images = None
-    if record is not None and "images" in record.attrs:
+        if record is None or "images" not in record.attrs:
+            return None, "noise"
         try:
             source = record.attrs["images"]
             images = reopen_images(source, pruned.preprocessing, batch_size=_N_COMPARED)
         except ImagesError as error:
-            say(f"note: {error}")
-    batch = None if images is None else images.batch(0)
-    difference = export_network(pruned, path, batch, overwrite=force).difference
-    compared_on = "noise"
-    if images is not None:
-        compared_on = f"{min(_N_COMPARED, len(images))} recorded images"
-    if not quiet:
-        say(
-            f"note: ONNX Runtime and torch differ by {difference:.1g} of the largest "
-            f"logit on {compared_on}"
-        )
-    return {"largest_difference": difference, "compared_on": compared_on}
+            self.say_all((str(error),))
+            return None, "noise"
+        return images.batch(0), f"{min(_N_COMPARED, len(images))} recorded images"

@@ -1,5 +1,6 @@
-"""``se-probe rank``: blocks in the order in which the network could spare them."""
+"""``se-probe rank``: SE blocks, the most dispensable first."""
 
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -56,8 +57,9 @@ def rank(
 
     From the record alone; with --ckpt and --data it is measured too, for each block
     frozen and for each replaced by the identity. Images that are in the record as well
-    are parted: one half gives the constants, the other judges. With
-    --out the curve of sparing 1, 2, ... all blocks is measured and drawn as well.
+    are split: one half gives the constants, the other judges. With --out the curve of
+    removing 1, 2, ... all blocks is measured and drawn as well. What is measured is
+    kept, so that a run that was killed goes on where it was.
 
     Parameters
     ----------
@@ -103,7 +105,13 @@ def _measure(
     quiet: bool,
 ) -> tuple["xr.Dataset", "xr.Dataset | None"]:
     """Costs of the blocks, one by one, and with a seed of more and more of them."""
-    from se_probe.interventions import calibrate, freezing_curve, measure_blocks
+    from se_probe.cache import measurements_folder
+    from se_probe.interventions import (
+        calibrate,
+        freezing_curve,
+        measure_blocks,
+        result_store,
+    )
     from se_probe.running import pinned_numerics
 
     with pinned_numerics(threads):
@@ -114,19 +122,29 @@ def _measure(
                 f"constants from {calibration.n_images:,} recorded images, judged on "
                 f"{len(calibration.judging):,} others"
             )
+            for note in calibration.notes:
+                say(f"note: {note}")
         if calibration.method == "mean" and not quiet:
             say(
                 "note: the recorded images are not in --data, so gates freeze at their "
                 "mean"
             )
+        store = result_store(network, calibration.judging, measurements_folder())
         with progress_bar("measuring", quiet=quiet) as progress:
-            measured = measure_blocks(network, calibration, progress=progress)
+            measured = measure_blocks(
+                network, calibration, progress=progress, store=store
+            )
         if curve_seed is None:
             return measured, None
         order = [str(name) for name in ranking["block"].values]
         with progress_bar("curve", quiet=quiet) as progress:
             curve = freezing_curve(
-                network, calibration, order, seed=curve_seed, progress=progress
+                network,
+                calibration,
+                order,
+                seed=curve_seed,
+                progress=progress,
+                store=store,
             )
     return measured, curve
 
@@ -161,7 +179,7 @@ def _records(table: Any) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _agreement(
@@ -187,13 +205,13 @@ def _print(ranking: "xr.Dataset", measured: "xr.Dataset | None") -> None:
     blocks = facts["blocks"]
     shown = [key for key in _COLUMNS if key in blocks[0]]
     print_table(
-        f"SE blocks by {facts['ranked_by']}, from the one that can be spared first",
+        f"SE blocks by {facts['ranked_by']}, the most dispensable first",
         [_COLUMNS[key] for key in shown],
         [[block[key] for key in shown] for block in blocks],
     )
     if measured is None:
         return
-    change = "top-1 change (points)"
+    change = "top-1 change (percentage points)"
     print_table(
         f"Measured on {measured.attrs['n_images']:,} images",
         ["block", "KL frozen", change, "KL identity", change, "ms per batch"],

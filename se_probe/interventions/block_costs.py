@@ -10,7 +10,7 @@ from torch import Tensor
 from se_probe.blocks import FoundBlock, unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import BlockNameError
-from se_probe.evaluation import block_milliseconds
+from se_probe.evaluation import ResultStore, block_milliseconds
 from se_probe.interventions.calibration import Calibration
 from se_probe.interventions.measure import Intervention, measure_interventions
 from se_probe.progress import Progress
@@ -25,6 +25,7 @@ def measure_blocks(
     *,
     n_timed: int = 10,
     progress: Progress | None = None,
+    store: ResultStore | None = None,
 ) -> xr.Dataset:
     """Cost of each SE block by itself: frozen, and replaced by the identity.
 
@@ -40,6 +41,9 @@ def measure_blocks(
         Timed passes for `milliseconds`; 0 leaves it out.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
+    store : ResultStore, optional
+        What is known of the judging images already, from
+        :func:`~se_probe.interventions.result_store`.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def measure_blocks(
         for block in blocks
     ]
     measured = measure_interventions(
-        network, calibration.judging, interventions, progress=progress
+        network, calibration.judging, interventions, progress=progress, store=store
     )
     names = [block.name for block in blocks]
     table = _unstacked(measured, {"treatment": list(treatments), "block": names})
@@ -84,6 +88,7 @@ def freezing_curve(
     *,
     seed: int = 0,
     progress: Progress | None = None,
+    store: ResultStore | None = None,
 ) -> xr.Dataset:
     """Cost of doing without 1, 2, ... all SE blocks, taken in some order.
 
@@ -100,6 +105,9 @@ def freezing_curve(
         Seed of the random order.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
+    store : ResultStore, optional
+        What is known of the judging images already, from
+        :func:`~se_probe.interventions.result_store`.
 
     Returns
     -------
@@ -130,7 +138,7 @@ def freezing_curve(
         for n in counts
     ]
     measured = measure_interventions(
-        network, calibration.judging, interventions, progress=progress
+        network, calibration.judging, interventions, progress=progress, store=store
     )
     curve = _unstacked(measured, {"line": list(lines), "n_blocks": list(counts)})
     dims = ("line", "n_blocks")

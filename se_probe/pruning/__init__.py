@@ -7,8 +7,11 @@ to programs that do not know se_probe.
 """
 
 from se_probe.pruning.budget import plan_budget, remove_blocks
-from se_probe.pruning.drop import drop_se_blocks
+from se_probe.pruning.code import export_code
+from se_probe.pruning.drop import How, drop_se_blocks
 from se_probe.pruning.export import Exported, check_export, export_network
+from se_probe.pruning.mending import Finetuned, check_finetuning, finetune_network
+from se_probe.pruning.outputs import PruneOutputs, Written
 from se_probe.pruning.plain import (
     plain_architecture,
     plain_state_dict,
@@ -19,11 +22,18 @@ from se_probe.pruning.plan import BudgetPlan, RemovableBlock, Verdict, least_ima
 __all__ = [
     "BudgetPlan",
     "Exported",
+    "Finetuned",
+    "How",
+    "PruneOutputs",
     "RemovableBlock",
     "Verdict",
+    "Written",
     "check_export",
+    "check_finetuning",
     "drop_se_blocks",
+    "export_code",
     "export_network",
+    "finetune_network",
     "least_images",
     "plain_architecture",
     "plain_state_dict",

@@ -137,6 +137,7 @@ def plan_budget(
         n_judging=len(parts[2]),
         seen=dict(zip(_USES, map(image_sums, parts), strict=True)),
         notes=tuple(filter(None, [unseen.note, *_skipped(constants[-1])])),
+        partial=tuple(s.folder for s in run.stores if s.folder is not None),
     )
 
 

@@ -1,8 +1,10 @@
 """What a budget allows: the numbers that were judged, and how sure they are."""
 
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -74,6 +76,8 @@ class BudgetPlan:
         Images of each part, as in `Provenance.seen_images`.
     notes : tuple of str
         What the user should hear: images that were left out or skipped.
+    partial : tuple of Path
+        Folders with what was measured.
     """
 
     budget: float
@@ -85,6 +89,12 @@ class BudgetPlan:
     n_judging: int
     seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    partial: tuple[Path, ...] = ()
+
+    def forget(self) -> None:
+        """Delete the partial results: a plan that is carried out needs them no more."""
+        for folder in self.partial:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def n_sure(self) -> int:

@@ -9,6 +9,7 @@ import torch
 from networks import built, places
 from se_probe.blocks import find_se_blocks, held_gates
 from se_probe.checkpoints import load_network, save_network
+from se_probe.errors import CheckpointError
 from se_probe.images import open_images
 from se_probe.interventions import least_squares_constants
 from se_probe.models import count_parameters
@@ -33,7 +34,7 @@ def run_prune(command, recorded):
     """Function that runs `prune --ckpt net.pt`; FOLDER is that of `recorded`."""
 
     def run(*arguments: str):
-        files = [part.replace("FOLDER", str(recorded)) for part in arguments]
+        files = [str(part).replace("FOLDER", str(recorded)) for part in arguments]
         return command("prune", "--ckpt", recorded / "net.pt", *files)
 
     return run
@@ -43,7 +44,7 @@ def test_prune_writes_a_smaller_checkpoint(recorded, run_prune):
     status, out, err = run_prune(*FREEZE, "--out", "FOLDER/small.pt")
 
     assert status == 0, err
-    assert "frozen at the mean of 20 images" in out
+    assert "constants from 20 images (mean)" in err
     assert "frozen, folded into fc1" in out
     assert "note: no SE block is left" in err
     smaller = load_network(recorded / "small.pt")
@@ -72,8 +73,8 @@ def test_prune_exports_onnx_compared_on_recorded_images(recorded, run_prune):
     _, out, _ = run_prune(*FREEZE, *outputs, "--json")
 
     facts = json.loads(out)
-    assert facts["onnx"]["compared_on"] == "8 recorded images"
-    assert facts["onnx"]["largest_difference"] < 1e-5
+    assert facts["exported"]["compared_on"] == "8 recorded images"
+    assert facts["exported"]["largest_difference"] < 1e-5
     assert facts["written"] == [f"{recorded}/small.pt", f"{recorded}/small.onnx"]
 
 
@@ -127,7 +128,8 @@ def test_prune_within_a_budget_and_finetune(command, tmp_path):
         "judging": 300,
     }
     assert facts["budget"]["n_removed"] == 1
-    assert facts["finetuned"]["n_test"] == 500
+    # Of 500, those that neither calibrated nor chose.
+    assert facts["finetuned"]["n_test"] == 300
     assert facts["finetuned"]["top1_after"] > 0.95
     network = load_network(out)
     assert network.provenance.removed_blocks[0]["name"] == "SE_2_1"
@@ -196,7 +198,7 @@ def test_constants_from_images_where_there_is_no_record(command, tmp_path):
 
     status, _, err = command(
         *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--how", "frozen"),
-        *("--data", "digits", "--out", out, "--threads", 1),
+        *("--data", "digits", "--batch-size", 50, "--out", out, "--threads", 1),
     )
 
     assert status == 0, err
@@ -210,3 +212,116 @@ def test_constants_from_images_where_there_is_no_record(command, tmp_path):
         expected = original.model(pixels)
     with torch.no_grad():
         torch.testing.assert_close(pruned.model(pixels), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_no_finished_work_is_thrown_away_by_a_late_failure(recorded, run_prune):
+    outputs = ("--out", "FOLDER/small.pt", "--export", "FOLDER/small.pt2", "--json")
+    (recorded / "small.pt2").mkdir()
+
+    status, _, err = run_prune(*FREEZE, *outputs, "--force")
+
+    assert status == 1
+    assert "small.pt2 could not be written: is a folder" in err
+    assert not (recorded / "small.pt").exists()
+
+
+def test_an_extra_that_fails_leaves_the_checkpoint(recorded, run_prune, monkeypatch):
+    def fail(*_, **__):
+        raise CheckpointError("the disk is full")
+
+    monkeypatch.setattr("se_probe.pruning.outputs.export_network", fail)
+    outputs = ("--out", "FOLDER/small.pt", "--export", "FOLDER/small.pt2", "--json")
+
+    status, out, err = run_prune(*FREEZE, *outputs)
+
+    assert status == 1
+    assert f"{recorded}/small.pt written, but" in err
+    assert "small.pt2 is not written: the disk is full" in err
+    assert json.loads(out)["written"] == [f"{recorded}/small.pt"]
+    assert load_network(recorded / "small.pt").provenance.removed_blocks
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (("--plain", "FOLDER/plain.pt"), 2, "no plain architecture is known"),
+        (("--export", "FOLDER/net.pt/x.onnx"), 1, "cannot be written to"),
+        (("--export", "FOLDER/x.tflite"), 2, "expected .onnx or .pt2"),
+        (("--export", "FOLDER/small.pt"), 2, "a name of its own"),
+        (("--export-code",), 2, "se_lenet is built by se_probe"),
+        (("--half",), 2, "about --export"),
+        (("--finetune", 1, "--data", "FOLDER/photos"), 1, "train/CLASS"),
+    ],
+)
+def test_what_can_be_known_is_checked_before_the_first_pass(
+    arguments, status, sentence, run_prune, photos, monkeypatch
+):
+    def run(*_, **__):
+        pytest.fail("the network ran")
+
+    for name in ("plan_budget", "drop_se_blocks"):
+        monkeypatch.setattr(f"se_probe.pruning.{name}", run)
+
+    for asked in (("--budget", 5, "--accept-uncertain"), ("--blocks", "SE_2_1")):
+        got, _, err = run_prune(*asked, "--out", "FOLDER/small.pt", *arguments)
+
+        assert (got, sentence in err) == (status, True), err
+
+
+def test_a_dry_run_is_measured_once(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("SE_PROBE_CACHE", str(tmp_path / "cache"))
+    asked = ("prune", "--ckpt", DIGITS, "--budget", 5, "--threads", 1)
+    _, first, _ = command(*asked, "--dry-run")
+    kept = sorted((tmp_path / "cache").rglob("*.npy"))
+    assert kept
+
+    def run(*_, **__):
+        pytest.fail("the network ran over images again")
+
+    monkeypatch.setattr("se_probe.interventions.constants._run_over", run)
+    status, second, err = command(*asked, "--out", tmp_path / "small.pt")
+
+    assert status == 0, err
+    assert second.startswith(first.rstrip()[:200])
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+
+
+def test_the_image_size_that_calibrated_is_saved(command, tmp_path, photos):
+    network = built("mobilenetv3_small_100", 64)
+    save_network(network, tmp_path / "net.pt")
+
+    status, out, err = command(
+        *("prune", "--ckpt", tmp_path / "net.pt", "--blocks", "SE_2_1"),
+        *("--data", photos, "--image-size", 96, "--out", tmp_path / "small.pt"),
+        "--json",
+    )
+
+    assert status == 0, err
+    assert json.loads(out)["image_size"] == [96, 96]
+    assert load_network(tmp_path / "small.pt").preprocessing.input_size == (3, 96, 96)
+
+
+def test_finetuning_is_judged_on_images_that_did_not_calibrate(command, tmp_path):
+    status, out, err = command(
+        *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--data", "digits"),
+        *("--finetune", 1, "--per-class", 30, "--out", tmp_path / "small.pt"),
+        "--json",
+    )
+
+    assert status == 0, err
+    facts = json.loads(out)["finetuned"]
+    seen = load_network(tmp_path / "small.pt").provenance.seen_images
+    assert set(seen) == {"calibrating", "training"}
+    assert set(seen["calibrating"]) == set(seen["training"])
+    assert facts["n_train"] == len(seen["training"]) == 300
+    assert facts["n_test"] == 300
+    status, out, err = command(
+        *("evaluate", "--ckpt", tmp_path / "small.pt", "--per-class", 2, "--json")
+    )
+    assert status == 0, err
+
+
+def test_quiet_says_nothing_on_stderr(run_prune):
+    _, _, err = run_prune(*FREEZE, "--dry-run", "--quiet")
+
+    assert err == ""
