@@ -26,6 +26,13 @@ PREPROCESSING = Preprocessing(
 FOUR = ["n01443537", "n02110958", "n02690373", "n09246464"]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path_factory) -> None:
+    """No test finds what another one, or the user, has measured."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("SE_PROBE_CACHE", str(folder))
+
+
 @pytest.fixture
 def tiny_network() -> Network:
     torch.manual_seed(0)

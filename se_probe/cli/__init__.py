@@ -28,7 +28,7 @@ COMMANDS = {
     "plot": "Draw the gates of a network, class by class, with the numbers beside "
     "each figure.",
     "rank": "Rank SE blocks by how well the network could do without their gates.",
-    "prune": "Leave SE blocks out of a network, or freeze their gates and fold them "
+    "prune": "Remove SE blocks from a network, or freeze their gates and fold them "
     "away.",
     "evaluate": "Measure accuracy, size, work and latency; with --against, what has "
     "changed.",

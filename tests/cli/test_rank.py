@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from se_probe.checkpoints import build_network, load_network, save_network
@@ -187,7 +188,10 @@ def test_evaluate_compares_two_networks(command, ckpt, other):
     assert facts["against"]["checkpoint"] == "other.pt"
     assert facts["against"]["file_bytes"] == other.stat().st_size
     difference = facts["difference"]
-    assert f"{difference['n_gained']} gained and {difference['n_lost']} lost" in out
+    assert (
+        f"{difference['n_gained']} newly correct and {difference['n_lost']} newly"
+        in out
+    )
     assert f"mean KL divergence {difference['kl']:.3g} nats" in out
     assert "exact McNemar p" in out
 
@@ -198,7 +202,7 @@ def test_evaluate_of_a_network_against_itself_finds_nothing(command, ckpt):
     )
 
     assert status == 0
-    assert "changes by +0.0 points" in out
+    assert "changes by +0.0 percentage points" in out
     assert "the same prediction for 100.0 % of 20 images" in out
 
 
@@ -224,3 +228,39 @@ def test_evaluate_says_what_is_missing(command):
 
     assert status == 2
     assert "--ckpt" in err
+
+
+def test_the_original_is_of_the_same_architecture_where_its_file_is_silent(
+    command, ckpt, tmp_path
+):
+    weights = load_network(ckpt).model.state_dict()
+    renamed = {name.replace("conv", "layer"): t for name, t in weights.items()}
+    torch.save(weights, tmp_path / "weights.pt")
+    torch.save(renamed, tmp_path / "other.pt")
+
+    status, out, err = command(
+        "evaluate", "--ckpt", ckpt, "--against", "weights.pt", "--per-class", 2
+    )
+    assert status == 0, err
+    assert "the same prediction for 100.0 % of 20 images" in out
+    status, _, err = command("evaluate", "--ckpt", ckpt, "--against", "other.pt")
+    assert status == 2
+    assert "Give --against-arch NAME" in err
+
+
+def test_rank_measures_a_killed_run_only_once(
+    command, ckpt, record, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SE_PROBE_CACHE", str(tmp_path / "cache"))
+    asked = ("rank", record, "--ckpt", ckpt, "--per-class", 3, "--json")
+    _, first, _ = command(*asked)
+    monkeypatch.setattr(
+        "se_probe.evaluation.answers._Sheet.scores",
+        lambda *_: pytest.fail("the network ran again"),
+    )
+
+    status, second, err = command(*asked)
+
+    assert status == 0, err
+    facts = [json.loads(text)["blocks"][0]["frozen"] for text in (first, second)]
+    assert facts[0] == facts[1]
