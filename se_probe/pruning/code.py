@@ -11,6 +11,7 @@ from se_probe.checkpoints import (
     ChannelScale,
     Network,
     is_factory,
+    write_torch,
 )
 from se_probe.errors import ArchitectureError
 from se_probe.files import refuse_existing, write_whole
@@ -122,7 +123,7 @@ def export_code(network: Network, out: str | Path, *, overwrite: bool = False) -
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in unwrap(network.model).state_dict().items()
     }
-    write_whole(weights, lambda part: torch.save(tensors, part))
+    write_torch(tensors, weights)
     text = _text(network, code.stem, weights.name)
     write_whole(code, lambda part: part.write_text(text))
 

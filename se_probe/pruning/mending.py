@@ -9,10 +9,9 @@ import numpy as np
 from se_probe.checkpoints import Network
 from se_probe.errors import UsageError
 from se_probe.evaluation import Accuracy, evaluate, held_out
-from se_probe.images import LabelledImages, image_sums
+from se_probe.images import LabelledImages, image_sums, label_images
 from se_probe.interventions import with_seen
 from se_probe.progress import Progress
-from se_probe.record import image_rows
 from se_probe.training import (
     EpochResult,
     check_is_split,
@@ -61,7 +60,7 @@ def check_finetuning(network: Network, train_images: LabelledImages) -> None:
         If they are of classes that the network does not know.
     """
     check_is_split(train_images)
-    index = np.array(image_rows(network, train_images)["class_index"])
+    index = label_images(train_images, network.class_names).class_index
     unknown = {train_images.class_names[i] for i in np.flatnonzero(index < 0)}
     if unknown:
         raise UsageError(
