@@ -31,13 +31,15 @@ def record(
     images: SampleOptions = ANY_SAMPLE,
     run: RunOptions = PLAIN_RUN,
     strict: Flag = False,
+    part: Annotated[str | None, Parameter(metavar="K/N")] = None,
     force: Flag = False,
     output: OutputOptions = TO_THE_READER,
 ) -> None:
     """Record the gates of every SE block for every image.
 
-    The same command goes on with a record that was interrupted. Under torchrun the
-    processes share the work.
+    The same command resumes a record that was interrupted. Processes that torchrun or
+    srun start share the work, and so do parts that a scheduler starts one by one; who
+    is done first takes what is left of the others.
 
     Parameters
     ----------
@@ -45,10 +47,13 @@ def record(
         Where to write the record.
     strict
         Stop at an image that cannot be read.
+    part
+        Which of how many shares to begin with, such as 3/8.
     force
         Overwrite what is there.
     """
     from se_probe.record import record_gates
+    from se_probe.running import parse_part
     from se_probe.stats import record_summary
 
     network = checkpoint.open(quiet=output.quiet)
@@ -64,6 +69,7 @@ def record(
                 threads=run.threads,
                 strict=strict,
                 overwrite=force,
+                part=parse_part(part) if part else None,
                 attrs={"checkpoint_path": checkpoint.ckpt},
                 progress=progress,
             )
@@ -95,5 +101,7 @@ def say_summary(summary: dict[str, Any], out: str) -> None:
             f"top-1 accuracy {100 * summary['top1']:.1f} % (95 % interval {low:.1f} to "
             f"{high:.1f} %) on {summary['n_known_class']:,} images"
         )
+    elif not summary["n_predicted"]:
+        say("note: there are no predictions, so there is no accuracy")
     else:
         say("note: the network knows none of the classes, so there is no accuracy")

@@ -28,23 +28,11 @@ def network_from(
 
     if ckpt is None:
         raise UsageError("which network? Give --ckpt FILE, or --ckpt timm:NAME")
-    network = load_network(
-        ckpt, arch, device=_own_gpu(device), trust_pickle=trust_pickle
-    )
+    network = load_network(ckpt, arch, device=device, trust_pickle=trust_pickle)
     if not quiet:
         for note in network.notes:
             say(f"note: {note}")
     return network
-
-
-def _own_gpu(device: str) -> str:
-    """Under ``torchrun`` every process takes a GPU of its own."""
-    import torch
-
-    rank = os.environ.get("LOCAL_RANK")
-    if rank is None or device not in {"auto", "cuda"} or not torch.cuda.is_available():
-        return device
-    return f"cuda:{rank}"
 
 
 def images_for(

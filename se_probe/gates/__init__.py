@@ -29,6 +29,7 @@ from se_probe.gates.saving import check_whole, save_gates
 from se_probe.gates.store import (
     count_channels,
     damaged_batches,
+    is_pending,
     pending_batches,
     read_image_ids,
     write_batch,
@@ -46,6 +47,7 @@ __all__ = [
     "count_channels",
     "create_record",
     "damaged_batches",
+    "is_pending",
     "is_record",
     "make_gates",
     "match_blocks",

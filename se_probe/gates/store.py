@@ -14,6 +14,7 @@ from se_probe.gates.sums import row_arrays
 __all__ = [
     "count_channels",
     "damaged_batches",
+    "is_pending",
     "pending_batches",
     "read_image_ids",
     "write_batch",
@@ -129,7 +130,7 @@ def pending_batches(group: zarr.Group) -> list[int]:
     -------
     list of int
     """
-    return [k for k in range(_n_batches(group)) if _is_pending(group, k)]
+    return [k for k in range(_n_batches(group)) if is_pending(group, k)]
 
 
 def damaged_batches(group: zarr.Group) -> list[int]:
@@ -137,7 +138,19 @@ def damaged_batches(group: zarr.Group) -> list[int]:
     return [k for k in range(_n_batches(group)) if _is_damaged(group, k)]
 
 
-def _is_pending(group: zarr.Group, number: int) -> bool:
+def is_pending(group: zarr.Group, number: int) -> bool:
+    """Whether a batch is not done, or damaged.
+
+    Parameters
+    ----------
+    group : zarr.Group
+    number : int
+        Batch number, from 0.
+
+    Returns
+    -------
+    bool
+    """
     if _is_damaged(group, number):
         return True
     return not _read_chunk(group, "state", number).all()

@@ -302,7 +302,7 @@ def _run_over(
 
     def seen(block: FoundBlock, feature_map: Tensor, gates: Tensor) -> None:
         energy = feature_map[rows].double().square().sum(dim=(2, 3))
-        sums[block.name].add(gates[rows].double().cpu(), energy.cpu())
+        sums[block.name].add(gates[rows].cpu().double(), energy.cpu())
 
     model = unwrap(network.model)
     with torch.inference_mode(), watch_gates(model, blocks, seen):

@@ -1,8 +1,8 @@
 """Run a network over labelled images and write down its gates.
 
 A batch is the unit of work: it always holds the same rows, has the same shape, and is
-one chunk of the record. So a killed run goes on at the first batch that is not done,
-and several processes (``torchrun``) share a record without talking to each other; the
+one chunk of the record. So a killed run resumes at the batches that are not done, and
+several processes (``torchrun``, ``srun``) share a record without locks or a master; the
 numbers are the same bit for bit.
 """
 

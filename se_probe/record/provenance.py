@@ -75,7 +75,7 @@ def provenance(
         "memory_format": _memory_format(model),
         "device": device.type,
         "device_name": _device_name(device),
-        "deterministic": True,
+        "deterministic": not torch.is_deterministic_algorithms_warn_only_enabled(),
         "tf32": False,
         "torch_seed": torch.initial_seed(),
         "python": platform.python_version(),

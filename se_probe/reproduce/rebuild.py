@@ -68,7 +68,7 @@ def reopen_network(
                 "with --ckpt FILE"
             )
         arch = arch or _recorded_architecture(attrs)
-    if device == "auto" and attrs.get("device") != "cuda":
+    if device == "auto" and attrs.get("device", "cpu") == "cpu":
         device = "cpu"
     network = load_network(path, arch, device=device, trust_pickle=trust_pickle)
     if attrs.get("memory_format") == "contiguous":

@@ -10,6 +10,7 @@ from se_probe.running.devices import pick_device
 from se_probe.running.modes import Precision, autocast, evaluating
 from se_probe.running.numerics import pinned_numerics
 from se_probe.running.outputs import class_scores, describe_output
+from se_probe.running.ranks import local_rank, parse_part, rank_and_world
 from se_probe.running.seeds import seeded
 
 __all__ = [
@@ -18,7 +19,10 @@ __all__ = [
     "class_scores",
     "describe_output",
     "evaluating",
+    "local_rank",
+    "parse_part",
     "pick_device",
     "pinned_numerics",
+    "rank_and_world",
     "seeded",
 ]

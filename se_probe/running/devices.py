@@ -3,8 +3,11 @@
 import torch
 
 from se_probe.errors import UsageError
+from se_probe.running.ranks import local_rank
 
 __all__ = ["pick_device"]
+
+_KINDS = ("cuda", "mps", "xpu")
 
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
@@ -13,8 +16,10 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     Parameters
     ----------
     name : str or torch.device
-        "auto" is the first GPU, or the CPU where there is none; "cpu", "cuda",
-        "cuda:1" ...
+        "auto" is the first accelerator that torch knows here (CUDA or ROCm as "cuda",
+        Apple's "mps", Intel's "xpu"), or the CPU where there is none; or "cpu", "cuda",
+        "cuda:1", "mps", ... Processes that torchrun or srun started take one each
+        where no number is given.
 
     Returns
     -------
@@ -30,19 +35,33 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     >>> pick_device("cpu")
     device(type='cpu')
     """
-    name = str(name)
-    n_gpus = torch.cuda.device_count()
-    if name == "auto":
-        return torch.device("cuda:0" if n_gpus else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in {"cpu", "cuda"} or (number and not number.isdecimal()):
-        raise UsageError(f"a device is auto, cpu, cuda or cuda:0, got {name!r}")
-    if kind == "cuda" and int(number or 0) >= n_gpus:
-        there = f"{n_gpus} of them" if n_gpus else "none"
+    kind, _, number = str(name).partition(":")
+    there, n_devices = _accelerator()
+    if kind == "auto" and not number:
+        kind = there or "cpu"
+    if kind not in {"cpu", *_KINDS, there} or (number and not number.isdecimal()):
         raise UsageError(
-            f"{name} is not there: torch sees {there} on this machine. Use --device "
+            f"a device is auto, cpu, {', '.join(_KINDS)}, or one with its number such "
+            f"as cuda:1; got {str(name)!r}"
+        )
+    if kind == "cpu":
+        return torch.device("cpu")
+    n_devices = n_devices if kind == there else 0
+    index = int(number) if number else (local_rank() or 0) % max(n_devices, 1)
+    if index >= n_devices:
+        seen = f"{n_devices} of them" if n_devices else "none"
+        raise UsageError(
+            f"{name} is not there: torch sees {seen} on this machine. Use --device "
             "cpu, or auto"
         )
-    return (
-        torch.device("cpu") if kind == "cpu" else torch.device(kind, int(number or 0))
-    )
+    return torch.device(kind, index)
+
+
+def _accelerator() -> tuple[str, int]:
+    """Kind of this machine's accelerators, and how many; "" and 0 for none."""
+    if torch.cuda.device_count():
+        return "cuda", torch.cuda.device_count()
+    found = torch.accelerator.current_accelerator(check_available=True)
+    if found is None or found.type == "cuda":
+        return "", 0
+    return found.type, torch.accelerator.device_count()

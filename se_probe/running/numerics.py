@@ -13,6 +13,9 @@ __all__ = ["pinned_numerics"]
 def pinned_numerics(threads: int | None = None) -> Iterator[int]:
     """Context in which the same input gives the same bits on the same machine.
 
+    On an accelerator other than CUDA some operations may have no deterministic form:
+    torch then warns and goes on.
+
     Deterministic algorithms, no cuDNN benchmarking, no TF32, and a fixed number of CPU
     threads (their number changes the order of sums). All of it is undone at the end.
 
@@ -38,7 +41,7 @@ def pinned_numerics(threads: int | None = None) -> Iterator[int]:
     # cuBLAS reads this when it starts; without it torch refuses deterministic products.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(True, warn_only=_is_partly_deterministic())
         cudnn.deterministic, cudnn.benchmark = True, False
         cudnn.allow_tf32, matmul.allow_tf32 = False, False
         torch.set_num_threads(threads or n_threads)
@@ -48,3 +51,8 @@ def pinned_numerics(threads: int | None = None) -> Iterator[int]:
         cudnn.deterministic, cudnn.benchmark = flags[:2]
         cudnn.allow_tf32, matmul.allow_tf32 = flags[2:]
         torch.set_num_threads(n_threads)
+
+
+def _is_partly_deterministic() -> bool:
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator is not None and accelerator.type != "cuda"

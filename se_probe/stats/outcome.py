@@ -22,9 +22,10 @@ def record_summary(gates: xr.DataArray) -> dict[str, Any]:
     -------
     dict
         In plain JSON types: `n_images`, `n_recorded`, `n_pending`; `skipped` and `nan`,
-        the images that could not be read or gave NaN; `n_known_class`, recorded images
-        of a class of the network, `n_correct` of them, their share `top1` and its 95 %
-        Wilson interval `top1_interval` (None where there are none).
+        the images that could not be read or gave NaN; `n_predicted`, recorded images
+        with a prediction; `n_known_class`, those of a class of the network among them,
+        `n_correct` of these, their share `top1` and its 95 % Wilson interval
+        `top1_interval` (None where there are none).
 
     Examples
     --------
@@ -36,7 +37,8 @@ def record_summary(gates: xr.DataArray) -> dict[str, Any]:
     0.5
     """
     state, image_id = gates["state"].values, gates["image_id"].values
-    known = recorded(gates) & (gates["class_index"].values >= 0)
+    has_prediction = recorded(gates) & (gates["predicted"].values >= 0)
+    known = has_prediction & (gates["class_index"].values >= 0)
     n_known = int(known.sum())
     hits = gates["predicted"].values == gates["class_index"].values
     n_correct = int((hits & known).sum())
@@ -46,6 +48,7 @@ def record_summary(gates: xr.DataArray) -> dict[str, Any]:
         "n_pending": int((state == State.NOT_RECORDED).sum()),
         "skipped": [str(name) for name in image_id[state == State.SKIPPED]],
         "nan": [str(name) for name in image_id[state == State.NAN]],
+        "n_predicted": int(has_prediction.sum()),
         "n_known_class": n_known,
         "n_correct": n_correct,
         "top1": n_correct / n_known if n_known else None,

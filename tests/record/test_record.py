@@ -17,7 +17,7 @@ from se_probe.checkpoints import Network, build_network, save_network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import State, open_gates, open_group, pending_batches, save_gates
 from se_probe.images import ImageBatch, default_preprocessing, open_images
-from se_probe.record import pinned_numerics, record_gates
+from se_probe.record import record_gates
 
 
 def test_recorded_gate_is_the_scale_the_block_applied(tiny_network, tiny_images):
@@ -159,22 +159,6 @@ def test_rows_of_nan_are_marked(tiny_network, tiny_images):
 
     assert np.flatnonzero(gates["state"].values == State.NAN).tolist() == [4]
     assert gates["predicted"].values[4] == -1
-
-
-@pytest.mark.parametrize("world", [2, 3])
-def test_ranks_together_write_what_one_process_writes(
-    tiny_network, tiny_images, tmp_path, monkeypatch, world
-):
-    whole = record_gates(tiny_network, tiny_images)
-    monkeypatch.setenv("WORLD_SIZE", str(world))
-    for rank in range(world):
-        monkeypatch.setenv("RANK", str(rank))
-        gates = record_gates(tiny_network, tiny_images, out=tmp_path / "run.zarr")
-        n_done = (gates["state"].values != State.NOT_RECORDED).sum()
-        assert n_done < 20 or rank == world - 1
-
-    assert np.array_equal(gates.values, whole.values)
-    assert np.array_equal(gates["predicted"].values, whole["predicted"].values)
 
 
 def test_ranks_cannot_share_a_record_in_memory(tiny_network, tiny_images, monkeypatch):
@@ -373,29 +357,6 @@ def test_any_torch_dataset_can_be_recorded(tiny_network):
     )
 
     assert gates["class_index"].values.tolist() == [3, 1, 3, 1, 3, 1]
-
-
-def test_pinned_numerics_are_undone_after_an_error():
-    before = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.backends.cudnn.benchmark,
-        torch.get_num_threads(),
-    )
-
-    def fail():
-        with pinned_numerics(2) as n_threads:
-            assert n_threads == 2
-            assert torch.are_deterministic_algorithms_enabled()
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail()
-
-    assert before == (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.backends.cudnn.benchmark,
-        torch.get_num_threads(),
-    )
 
 
 @pytest.fixture

@@ -1,0 +1,146 @@
+"""Begin a gate record, or join one that was begun before or by another process."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from se_probe.errors import GateRecordError, ImagesError, UsageError
+from se_probe.gates import (
+    count_channels,
+    create_record,
+    is_record,
+    open_group,
+    read_image_ids,
+)
+from se_probe.images import ImageLabels, LabelledImages
+from se_probe.record.provenance import check_same
+
+__all__ = ["begin_or_join", "begun_attributes", "check_request"]
+
+
+def check_request(
+    images: LabelledImages, out: str | Path | None, *, is_shared: bool, overwrite: bool
+) -> None:
+    """Check that images can be recorded into `out`.
+
+    Parameters
+    ----------
+    images : LabelledImages
+    out : path or None
+    is_shared : bool
+        Whether other processes write into the record too.
+    overwrite : bool
+
+    Raises
+    ------
+    ImagesError
+        If there are no images.
+    UsageError
+        If several processes are to share a record in memory, or to begin one anew.
+    GateRecordError
+        If `out` is there and no gate record, or one that cannot be written.
+    """
+    if not len(images):
+        raise ImagesError("there are no images to record; add some to the folder")
+    if is_shared and (out is None or overwrite):
+        raise UsageError(
+            "several processes share one record on disk: give it a name, and delete an "
+            "old one before they start"
+        )
+    if out is not None and is_record(out) and Path(out).is_file():
+        raise GateRecordError(
+            f"{out} is a zip file, which can be read and not written; choose another "
+            "name"
+        )
+    if out is not None and Path(out).exists() and not is_record(out):
+        raise GateRecordError(
+            f"{out} exists and is not a gate record; choose another name"
+        )
+
+
+def begun_attributes(out: str | Path | None) -> dict[str, Any]:
+    """Attributes of a record that was begun already; none where there is none.
+
+    Returns
+    -------
+    dict
+    """
+    if out is None or not is_record(out):
+        return {}
+    # Not by open_gates, which refuses a record with a damaged batch: it is mended here.
+    return dict(open_group(out)["gate"].attrs)
+
+
+def begin_or_join(
+    out: str | Path | None,
+    facts: Mapping[str, Any],
+    labels: ImageLabels,
+    images: LabelledImages,
+    attrs: Mapping[str, Any],
+) -> tuple[zarr.Group, bool]:
+    """Group of a record to write batches into.
+
+    Creating a record is a rename, so of several processes that begin the same one at
+    the same time, one creates it and the others join; none of them waits.
+
+    Parameters
+    ----------
+    out : path or None
+    facts : mapping
+        Provenance of the present run.
+    labels : ImageLabels
+        Of the images.
+    images : LabelledImages
+    attrs : mapping
+        More provenance for a new record.
+
+    Returns
+    -------
+    group : zarr.Group
+    has_begun : bool
+        Whether this process created it.
+
+    Raises
+    ------
+    GateRecordError
+        If the record at `out` is of something else, naming what differs.
+    """
+    if out is None or not is_record(out):
+        try:
+            group = create_record(
+                out,
+                blocks=facts["blocks"],
+                rows={
+                    "image_id": images.image_ids,
+                    "class_name": labels.names,
+                    "wnid": labels.wnids,
+                    "class_index": labels.class_index.tolist(),
+                },
+                batch_size=images.batch_size,
+                attrs={**facts, "labels": labels.rule, **attrs},
+            )
+            return group, True
+        except GateRecordError:
+            if out is None or not is_record(out):
+                raise
+    return _join(Path(out), facts, images), False
+
+
+def _join(out: Path, facts: Mapping[str, Any], images: LabelledImages) -> zarr.Group:
+    check_same(begun_attributes(out), facts)
+    group = open_group(out)
+    n_channels = sum(int(block["channels"]) for block in facts["blocks"])
+    if count_channels(group) != n_channels:
+        raise GateRecordError(
+            f"{out} holds {count_channels(group)} of {n_channels} channels; it was "
+            "saved from a selection. Choose another name"
+        )
+    image_ids = read_image_ids(group)
+    if image_ids != list(images.image_ids):
+        raise GateRecordError(
+            f"{out} was begun with {len(image_ids)} other images than the "
+            f"{len(images)} of now. Choose another name, or --force to begin anew"
+        )
+    return group
