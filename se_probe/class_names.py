@@ -169,6 +169,11 @@ class LabelSet(Sequence[ClassLabel]):
         >>> imagenet_labels().find("drop_off").name
         'cliff'
         """
+        if not self._labels:
+            raise ClassNameError(
+                f"{query!r} is no class of {self.name}: give their names, one for each "
+                "output, with --class-names FILE (in Python: class_names)"
+            )
         if not isinstance(query, str):
             return self._at(operator.index(query))
         text = query.strip()
@@ -260,7 +265,8 @@ def label_set(spec: str | Sequence[str]) -> LabelSet:
     spec : str or sequence of str
         Wnids take their lemmas and gloss from ImageNet's table; any other name stands
         for itself, without a wnid. The 1000 classes of ImageNet in their usual order,
-        by wnid or by any of their names, are "imagenet-1k".
+        by wnid or by any of their names, are "imagenet-1k". No names at all mean that
+        the classes are not known.
 
     Returns
     -------
@@ -269,7 +275,7 @@ def label_set(spec: str | Sequence[str]) -> LabelSet:
     Raises
     ------
     ClassNameError
-        If `spec` is another text, is empty, or names a class twice.
+        If `spec` is another text, or names a class twice.
 
     Examples
     --------
@@ -283,10 +289,16 @@ def label_set(spec: str | Sequence[str]) -> LabelSet:
             )
         return imagenet_labels()
     names = [str(name) for name in spec]
+    if not names:
+        return LabelSet(
+            [], "a network whose classes are not known", [], is_assumed=True
+        )
     twice = [name for name, n_times in Counter(names).items() if n_times > 1]
-    if twice or not names:
-        got = f"{', '.join(twice[:3])} more than once" if twice else "none"
-        raise ClassNameError(f"expected every class of the network once, got {got}")
+    if twice:
+        raise ClassNameError(
+            "expected every class of the network once, got "
+            f"{', '.join(twice[:3])} more than once"
+        )
     if _are_imagenet(names):
         return imagenet_labels()
     return _build(names)

@@ -29,6 +29,7 @@ __all__ = [
     "TORCHVISION_PREFIX",
     "base_name",
     "build_model",
+    "can_be_headless",
     "canonical_name",
     "count_channels",
     "count_classes",
@@ -207,6 +208,11 @@ def count_classes(arch: str, tensors: Mapping[str, Tensor]) -> int | None:
         if _HEAD.fullmatch(name) and tensor.ndim in {2, 4}
     ]
     return len(tensors[max(heads, key=_numbers)]) if heads else None
+
+
+def can_be_headless(arch: str) -> bool:
+    """Whether a network can be built without its classifier: timm's with one can."""
+    return _declared_layer(arch, "classifier") not in {"", ".weight"}
 
 
 def count_channels(arch: str, tensors: Mapping[str, Tensor]) -> int | None:

@@ -139,8 +139,10 @@ def with_class_names(network: Network, class_names: ClassNames | None) -> Networ
     """
     if class_names is None:
         return network
-    names = _checked_names(class_names, len(network.class_names))
-    return replace(network, class_names=names)
+    labels = _label_set(class_names)
+    if network.class_names:  # else nothing tells how many outputs there are
+        labels = _checked_names(labels, len(network.class_names))
+    return replace(network, class_names=labels)
 
 
 def _label_set(class_names: ClassNames) -> LabelSet:

@@ -7,6 +7,7 @@ from typing import Any
 
 from se_probe.checkpoints.architectures import (
     base_name,
+    can_be_headless,
     canonical_name,
     count_channels,
     count_classes,
@@ -69,8 +70,9 @@ def choose_network(checkpoint: Checkpoint, arch: str | None) -> Choice:
     """
     name = _choose_architecture(checkpoint, arch)
     if checkpoint.is_own:
-        labels = label_set(checkpoint.class_names or ())
-        return Choice(name, len(labels), checkpoint.options, checkpoint.views)
+        n_own = len(label_set(checkpoint.class_names or ()))
+        n_known = n_own or _none_or_headless(name)
+        return Choice(name, n_known, checkpoint.options, checkpoint.views)
     evidence, views = checkpoint.evidence, checkpoint.views
     options: dict[str, Any] = {}
     advice = ""
@@ -82,6 +84,8 @@ def choose_network(checkpoint: Checkpoint, arch: str | None) -> Choice:
     if channels not in {None, 3}:
         options["in_chans"] = channels
     n_classes = _first(count_classes(name, view.tensors) for view in views)
+    if n_classes is None:
+        n_classes = _none_or_headless(name)
     return Choice(name, n_classes, options, views, advice)
 
 
@@ -111,6 +115,11 @@ def _refuse_other(name: str, arch: str, said: str) -> None:
     raise CheckpointError(
         f"{name} says that it is of {said}, not {arch}: leave --arch out"
     )
+
+
+def _none_or_headless(name: str) -> int | None:
+    """What to build without a classifier: 0 classes, where the library can do that."""
+    return 0 if can_be_headless(name) else None
 
 
 def _first(values: Iterable[int | None]) -> int | None:

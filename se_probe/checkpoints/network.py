@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from se_probe.class_names import LabelSet, label_set, numbered_labels
-from se_probe.errors import UsageError
 from se_probe.images import LabelledImages, Preprocessing, label_images
 from se_probe.models import list_architectures
 
@@ -73,7 +72,8 @@ class Network:
     model : nn.Module
     preprocessing : Preprocessing
     class_names : LabelSet, sequence of str or "imagenet-1k", optional
-        One per output, in their order; by default "0", "1", ...
+        One per output, in their order; by default "0", "1", ..., or none where the
+        number of classes cannot be told: gates do not need them.
     architecture : str, optional
         What :func:`~se_probe.checkpoints.build_network` builds it from; needed to save
         it. Our own networks know theirs.
@@ -85,8 +85,6 @@ class Network:
 
     Raises
     ------
-    UsageError
-        If `class_names` is missing and the number of outputs cannot be told.
     ClassNameError
         If a class name is given twice.
 
@@ -162,22 +160,34 @@ def _labels(
         return class_names
     if class_names is not None:
         return label_set(class_names)
-    n_classes = count_outputs(model)
-    if n_classes is None:
-        raise UsageError(
-            f"the number of classes of {type(model).__name__} cannot be told from its "
-            "layers; give class_names, one name per output"
-        )
-    return numbered_labels(n_classes)
+    return numbered_labels(count_outputs(model) or 0)
 
 
 def count_outputs(model: nn.Module) -> int | None:
-    """Outputs of a network, from what it declares or its last linear layer."""
+    """Classes that a network tells apart, from what it declares or its last layer.
+
+    Returns
+    -------
+    int or None
+        0 where the network says that it has no classifier; None where nothing tells:
+        where there is no linear layer, or the last one gives gates.
+    """
     declared = getattr(model, "num_classes", None)
     if isinstance(declared, int):
         return declared
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
-    return linear[-1].out_features if linear else None
+    if not linear or _is_excitation(linear[-2:]):
+        return None
+    return linear[-1].out_features
+
+
+def _is_excitation(layers: Sequence[nn.Linear]) -> bool:
+    """Whether two layers lead from the channels to fewer and back, as in SE blocks."""
+    if len(layers) < 2:
+        return False
+    first, second = layers
+    sides = (first.in_features, first.out_features)
+    return sides == (second.out_features, second.in_features) and sides[1] < sides[0]
 
 
 def name_classes(network: Network, images: LabelledImages) -> Network:

@@ -205,6 +205,12 @@ class _Sheet:
     ) -> None:
         self.images, self.names = images, names
         self.n_classes = len(network.class_names)
+        if not self.n_classes:
+            raise UsageError(
+                "accuracy needs the network's classes, and they are not known: give "
+                "their names, one for each output, with --class-names FILE (in Python: "
+                "class_names)"
+            )
         self.class_index = label_images(images, network.class_names).class_index
 
     def open(self, store: ResultStore) -> None:

@@ -139,6 +139,8 @@ class _Reading:
 
 def _choose(images: LabelledImages, network: LabelSet) -> _Reading:
     classes, n_outputs = images.classes, len(network)
+    if not n_outputs:
+        return _unknown(images, network)
     if images.label_order is not None:
         return _ordered(images, network, images.label_order)
     if images.labels is not None and not _speaks_by_name(images, network):
@@ -149,6 +151,15 @@ def _choose(images: LabelledImages, network: LabelSet) -> _Reading:
     if len(classes) == n_outputs:
         return _ordered(images, network, "sorted")
     return _ordered(images, network, "name" if is_imagenet else "index")
+
+
+def _unknown(images: LabelledImages, network: LabelSet) -> _Reading:
+    return _Reading(
+        network,
+        np.full(len(images), -1, np.int64),
+        "The network's classes are not known: images keep the class names of the data, "
+        "and nothing is predicted.",
+    )
 
 
 def _speaks_by_name(images: LabelledImages, network: LabelSet) -> bool:
