@@ -328,7 +328,6 @@ def test_unknown_wnid_stands_for_itself():
     ("spec", "message"),
     [
         ("imagenet-21k", "expected 'imagenet-1k' or a list of class names"),
-        ([], "got none"),
         (["cat", "dog", "cat"], "got cat more than once"),
     ],
 )
@@ -345,3 +344,11 @@ def test_class_names_never_load_torch():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_no_names_mean_that_the_classes_are_not_known():
+    labels = label_set([])
+
+    assert (len(labels), labels.spec, labels.is_assumed) == (0, [], True)
+    with pytest.raises(ClassNameError, match="'pug' is no class of a network whose"):
+        labels.find("pug")
