@@ -4,7 +4,14 @@ import numpy as np
 import xarray as xr
 
 from se_probe.class_names import imagenet_labels
-from se_probe.gates import make_gates
+from se_probe.gates import (
+    State,
+    block_facts,
+    create_record,
+    make_gates,
+    open_gates,
+    write_batch,
+)
 from se_probe.stats import class_moments
 
 RESNET50 = {2: 3, 3: 4, 4: 6, 5: 3}
@@ -67,3 +74,64 @@ def many_classes(n, n_images=2, channels=12) -> xr.Dataset:
     """Moments of many classes in one block."""
     gates, class_of = gates_of([n_images] * n, {"SE_2_1": channels})
     return class_moments(make_gates(gates, [f"class {k:04}" for k in class_of]))
+
+
+def one_channel(*groups):
+    """Record of one block of one channel; one list of gates per class a, b, c, ..."""
+    names = [name for name, group in zip("abcdef", groups, strict=False) for _ in group]
+    values = np.concatenate(groups)[:, None]
+    return make_gates({"SE_2_1": values}, names)
+
+
+def noisy_gates(sizes, effect, channels=(8, 16), seed=0):
+    """Record of gates around 0.5; classes of these sizes differ by `effect`."""
+    rng = np.random.default_rng(seed)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    values = {
+        f"SE_2_{block}": 0.5
+        + effect * rng.normal(size=(len(sizes), width))[rows]
+        + 0.05 * rng.normal(size=(len(rows), width))
+        for block, width in enumerate(channels, 1)
+    }
+    return make_gates(values, [f"class {k:02}" for k in rows])
+
+
+def shuffled(record, seed=0):
+    """The same gates under other images' labels."""
+    order = np.random.default_rng(seed).permutation(record.sizes["image"])
+    names = record["class_name"].values[order]
+    index = record["class_index"].values[order]
+    return record.assign_coords(
+        class_name=("image", names), class_index=("image", index)
+    )
+
+
+def damaged(record):
+    """The record with every 5th row skipped and every 7th NaN, and its intact rows."""
+    position = np.arange(record.sizes["image"])
+    state = np.full(len(position), State.RECORDED, np.uint8)
+    state[position % 5 == 0] = State.SKIPPED
+    state[position % 7 == 0] = State.NAN
+    intact = state == State.RECORDED
+    whole = record.where(xr.DataArray(intact, dims="image"))
+    return whole.assign_coords(state=("image", state)), record.isel(image=intact)
+
+
+def on_disk(record, path, batch_size):
+    """The record, written to disk in batches and opened again."""
+    names = ("image_id", "class_name", "wnid", "class_index")
+    rows = {name: record[name].values for name in names}
+    attrs = {name: value for name, value in record.attrs.items() if name != "blocks"}
+    group = create_record(
+        path,
+        blocks=block_facts(record),
+        rows=rows,
+        batch_size=batch_size,
+        attrs=attrs,
+    )
+    for number, start in enumerate(range(0, record.sizes["image"], batch_size)):
+        part = record.isel(image=slice(start, start + batch_size))
+        write_batch(
+            group, number, part.values, part["predicted"].values, part["state"].values
+        )
+    return open_gates(path)

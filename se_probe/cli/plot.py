@@ -149,6 +149,8 @@ def plot(
             checkpoint.trust_pickle,
             quiet,
         )
+    from se_probe.plots import Look
+
     draw(
         gates,
         out or Path("figures") / stem,
@@ -163,7 +165,7 @@ def plot(
         },
         figures=wanted,
         pair=split_list(spread) or None,
-        cmap=cmap,
+        look=Look(cmap=cmap),
         batches=numbers,
         formats=split_list(format),
     )

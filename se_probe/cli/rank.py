@@ -30,10 +30,10 @@ _COLUMNS = {
     "rank": "rank",
     "block": "block",
     "input_dependence": "input dependence",
-    "between": "between classes",
-    "accuracy": "separability",
-    "closed": "at 0",
-    "open": "at 1",
+    "class_share": "class share",
+    "separability": "separability",
+    "saturated_closed": "saturated closed",
+    "saturated_open": "saturated open",
     "parameters": "parameters",
     "macs": "multiply-adds",
 }
@@ -45,7 +45,11 @@ def rank(
     /,
     *,
     by: Literal[
-        "input_dependence", "between", "separability", "open", "closed"
+        "input_dependence",
+        "class_share",
+        "separability",
+        "saturated_open",
+        "saturated_closed",
     ] = "input_dependence",
     checkpoint: CheckpointOptions = ANY_CHECKPOINT,
     images: SampleOptions = ANY_SAMPLE,

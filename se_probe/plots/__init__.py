@@ -14,14 +14,15 @@ from se_probe.plots.labels import gate_limits
 from se_probe.plots.learning_curve import figure_learning_curve
 from se_probe.plots.pairs import figure_pairs
 from se_probe.plots.profiles import figure_profiles, plot_class_profile
-from se_probe.plots.saving import FORMATS, save, save_table
+from se_probe.plots.saving import FORMATS, save, save_caption, save_table
 from se_probe.plots.spread import figure_spread, plot_class_spread
-from se_probe.plots.style import class_styles, house_style
-from se_probe.plots.write import FIGURES, write_figures
+from se_probe.plots.style import class_styles, house_style, use_style
+from se_probe.plots.write import FIGURES, Look, write_figures
 
 __all__ = [
     "FIGURES",
     "FORMATS",
+    "Look",
     "class_styles",
     "figure_block_costs",
     "figure_depth",
@@ -39,6 +40,8 @@ __all__ = [
     "plot_depth_summary",
     "plot_gate_heatmap",
     "save",
+    "save_caption",
     "save_table",
+    "use_style",
     "write_figures",
 ]

@@ -1,5 +1,6 @@
 """What it costs to do without SE blocks, and what that saves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from se_probe.plots.layout import axes_size, finish, set_margins, share_legend
-from se_probe.plots.style import COLOURS, DASHES, house_style
+from se_probe.plots.layout import (
+    Width,
+    add_title,
+    axes_size,
+    finish,
+    inches,
+    set_margins,
+    share_legend,
+)
+from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
 
 __all__ = ["figure_block_costs", "figure_freezing_curve"]
 
@@ -20,13 +29,13 @@ _STYLES: dict[str, dict[str, Any]] = {
     "random": {"color": COLOURS[2], "marker": "^", "linestyle": DASHES[2]},
 }
 _TREATMENTS = {
-    "frozen": "gates frozen at constants",
-    "identity": "block replaced by the identity",
+    "frozen": "frozen (gates held constant)",
+    "identity": "identity (block replaced)",
 }
 _LINES = {
-    "frozen": "gates frozen, in this order",
-    "identity": "identity, in this order",
-    "random": "gates frozen, in random order",
+    "frozen": "frozen, in the order above",
+    "identity": "identity, in the order above",
+    "random": "frozen, other blocks in random order",
 }
 # Inches of one character at 7 points.
 _LETTER_WIDTH = 0.062
@@ -34,7 +43,9 @@ _LETTER_WIDTH = 0.062
 _SMALL_KL = 1e-3
 
 
-def figure_block_costs(view: xr.Dataset) -> Figure:
+def figure_block_costs(
+    view: xr.Dataset, *, width: Width = "page", title: str = ""
+) -> Figure:
     """Draw what each SE block costs if it goes, against the parameters it saves.
 
     Blocks stand in the order of what they save; those that save the same stand together
@@ -45,18 +56,21 @@ def figure_block_costs(view: xr.Dataset) -> Figure:
     ----------
     view : xr.Dataset, dims (block, treatment)
         From :func:`~se_probe.views.block_costs`.
+    width : "page", "column" or float, default "page"
+        7 inches, 3.5 inches, or as many as are said.
+    title : str
+        Over all panels.
 
     Returns
     -------
     Figure
-        7 inches wide.
     """
     saving = np.argsort(view["parameters"].to_numpy(), kind="stable")
     ordered = view.isel(block=saving)
     names = [str(name) for name in ordered["block"].to_numpy()]
     x = np.arange(len(names), dtype=float)
     with house_style():
-        fig, upper, lower = _two_panels(x, names, top=0.45)
+        fig, upper, lower = _two_panels(x, names, 0.45, width)
         for name, at in (("frozen", x - 0.15), ("identity", x + 0.15)):
             each = ordered.sel(treatment=name)
             style = _STYLES[name] | {"label": _TREATMENTS[name], "linestyle": "none"}
@@ -67,10 +81,13 @@ def figure_block_costs(view: xr.Dataset) -> Figure:
         _shade_savings(fig, upper, lower, ordered["parameters"].to_numpy())
         lower.set_xlabel("SE block")
         _finish(fig, upper, lower, view)
+        add_title(fig, title)
     return fig
 
 
-def figure_freezing_curve(view: xr.Dataset) -> Figure:
+def figure_freezing_curve(
+    view: xr.Dataset, *, width: Width = "page", title: str = ""
+) -> Figure:
     """Draw what it costs to do without 1, 2, ... all SE blocks.
 
     One line each for gates frozen and for the identity in the order given, and for
@@ -80,17 +97,22 @@ def figure_freezing_curve(view: xr.Dataset) -> Figure:
     ----------
     view : xr.Dataset, dims (line, n_blocks)
         From :func:`~se_probe.views.freezing_costs`.
+    width : "page", "column" or float, default "page"
+        7 inches, 3.5 inches, or as many as are said.
+    title : str
+        Over all panels.
 
     Returns
     -------
     Figure
-        7 inches wide.
     """
-    added = view["added"].sel(line="frozen").to_numpy()
+    added = [str(name) for name in view["added"].sel(line="frozen").to_numpy()]
     x = view["n_blocks"].to_numpy().astype(float)
-    names = [f"{name}  {n:.0f}" for n, name in zip(x, added, strict=True)]
+    counts = [f"{n:.0f}" for n in x]
     with house_style():
-        fig, upper, lower = _two_panels(x, names, top=0.15)
+        above = 0.3 + _LETTER_WIDTH * max(map(len, added))
+        fig, upper, lower = _two_panels(x, counts, above, width)
+        lower.tick_params(axis="x", labelrotation=0)
         for name, label in _LINES.items():
             each, style = view.sel(line=name), _STYLES[name] | {"label": label}
             _draw(upper, x, each["kl"], style)
@@ -98,25 +120,35 @@ def figure_freezing_curve(view: xr.Dataset) -> Figure:
             low, high = _interval(each)
             shade = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
             lower.fill_between(x, low, high, **shade)
-        lower.set_xlabel("number of SE blocks spared, and the last one of this order")
+        _name_added(upper, x, added)
+        lower.set_xlabel("number of SE blocks frozen or replaced by the identity")
         _finish(fig, upper, lower, view)
+        add_title(fig, title)
     return fig
 
 
 def _two_panels(
-    x: npt.NDArray[np.floating], names: list[str], top: float
+    x: npt.NDArray[np.floating], names: list[str], top: float, width: Width
 ) -> tuple[Figure, Axes, Axes]:
-    """Panels for KL and accuracy above each other, with the names of blocks below."""
-    fig = Figure((7.0, 4.4))
+    """Panels for KL and accuracy above each other, with names below."""
+    fig = Figure((inches(width), 4.4 * text_scale()))
     upper, lower = fig.subplots(2, 1, sharex=True)
     longest = _LETTER_WIDTH * max(map(len, names))
-    set_margins(fig, left=0.75, top=top, bottom=0.3 + longest)
+    set_margins(fig, left=0.85, top=top, bottom=0.3 + longest)
     fig.subplots_adjust(hspace=0.1)
     lower.set_xticks(x, names, rotation=90)
     lower.set_xlim(x[0] - 0.6, x[-1] + 0.6)
     upper.set_ylabel("KL divergence\n(nats per image)")
-    lower.set_ylabel("change of top-1\naccuracy (points)")
+    lower.set_ylabel("change of top-1\naccuracy\n(percentage points)")
     return fig, upper, lower
+
+
+def _name_added(ax: Axes, x: npt.NDArray[np.floating], added: Sequence[str]) -> None:
+    """Names above: which block each step of the ranked order adds."""
+    above = ax.secondary_xaxis("top")
+    above.set_xticks(x, added, rotation=90)
+    above.tick_params(length=0)
+    above.spines["top"].set_visible(False)
 
 
 def _draw(
@@ -182,6 +214,8 @@ def _scale_kl(ax: Axes, kl: npt.NDArray[np.floating]) -> None:
         ax.set_ylim(bottom=-0.05 * largest)
         return
     ax.set_yscale("symlog", linthresh=_SMALL_KL)
+    ax.set_ylabel(f"KL divergence\n(nats per image, logarithmic\nabove {_SMALL_KL:g})")
+    ax.axhline(_SMALL_KL, color="0.4", linewidth=0.6, linestyle=DASHES[2], zorder=1)
     ax.set_ylim(-0.2 * _SMALL_KL, 2 * largest)
     # The style shows "$" as it is, and so matplotlib's powers of ten.
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

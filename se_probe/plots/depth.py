@@ -10,38 +10,54 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from se_probe.errors import UsageError
-from se_probe.plots.layout import axes_size, finish, given_or_new, set_margins
-from se_probe.plots.style import COLOURS, DASHES, house_style
+from se_probe.plots.layout import (
+    Width,
+    add_note,
+    add_title,
+    axes_size,
+    finish,
+    given_or_new,
+    inches,
+    set_margins,
+)
+from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
 from se_probe.stats import MARGIN
 
 __all__ = ["QUANTITIES", "Quantity", "figure_depth", "plot_depth_summary"]
 
-Quantity = Literal["accuracy", "between", "input_dependence", "open", "closed"]
+Quantity = Literal[
+    "separability",
+    "class_share",
+    "input_dependence",
+    "saturated_open",
+    "saturated_closed",
+]
 
-# Variables of the summary, and what they are called in the legend.
+# Variables of the view, and what they are called in the legend.
 QUANTITIES: dict[Quantity, str] = {
-    "accuracy": "accuracy of the nearest\nclass mean, 95 % interval",
-    "between": "between-class share\nof the gate variance",
+    "separability": "separability, 95 % interval",
+    "class_share": "class share",
     "input_dependence": "input dependence\n(0: constant gates)",
-    "open": "saturated at 1\n(gate {open:g} or more)",
-    "closed": "saturated at 0\n(gate {closed:g} or less)",
+    "saturated_open": "saturated open\n(gate {open:g} or more)",
+    "saturated_closed": "saturated closed\n(gate {closed:g} or less)",
 }
 _MARKERS = ("o", "s", "D", "^", "v")
 _PANELS: dict[str, tuple[Quantity, ...]] = {
-    "separability": ("accuracy",),
-    "between\nclasses": ("between",),
+    "separability": ("separability",),
+    "class\nshare": ("class_share",),
     "input\ndependence": ("input_dependence",),
-    "share of\ngates": ("open", "closed"),
+    "share of\ngates": ("saturated_open", "saturated_closed"),
 }
 # Inches, of the name of a block at 7 points.
 _LABEL_HEIGHT = 0.115
 _LETTER_WIDTH = 0.07
+_PANEL_HEIGHT = 0.98
 # Inches: room for the legends on the right, and for names of blocks that stand upright.
-_MARGINS = {"left": 0.65, "right": 1.8, "top": 0.08, "bottom": 0.55}
+_MARGINS = {"left": 0.65, "right": 1.95, "top": 0.08, "bottom": 0.55}
 
 
 def plot_depth_summary(
-    summary: xr.Dataset,
+    view: xr.Dataset,
     quantities: Sequence[Quantity] = tuple(QUANTITIES),
     *,
     ax: Axes | None = None,
@@ -52,18 +68,19 @@ def plot_depth_summary(
 
     Parameters
     ----------
-    summary : xr.Dataset, dims (block,)
+    view : xr.Dataset, dims (block,)
         From :func:`~se_probe.views.depth_profile`.
     quantities : sequence of str, optional
-        Of "accuracy" (with its 95 % interval and the chance level), "between",
-        "input_dependence", "open" and "closed"; all by default.
+        Of "separability" (with its 95 % interval and the chance level), "class_share",
+        "input_dependence", "saturated_open" and "saturated_closed"; all by default.
     ax : Axes, optional
         Where to draw; axes of a new figure by default.
 
     Returns
     -------
     Axes
-        With its legend on the right.
+        With its legend on the right, which says how many images and classes a quantity
+        rests on.
 
     Raises
     ------
@@ -79,73 +96,144 @@ def plot_depth_summary(
         figure = drawn.get_figure(root=True)
         if ax is None and figure is not None:
             set_margins(figure, **_MARGINS)
-        _shade_stages(drawn, summary)
+        _shade_stages(drawn, view)
         for name in quantities:
-            _draw_quantity(drawn, summary, name)
-        if not any(np.isfinite(summary[name]).any() for name in quantities):
-            middle = drawn.transAxes
-            drawn.text(0.5, 0.5, "too few images", transform=middle, ha="center")
-        _label_blocks(drawn, [str(name) for name in summary["block"].values])
-        top = _top(summary[list(quantities)])
+            _draw_quantity(drawn, view, name)
+        if not any(np.isfinite(view[name]).any() for name in quantities):
+            why = _why_unknown(quantities)
+            drawn.text(0.5, 0.5, why, transform=drawn.transAxes, ha="center")
+        _label_blocks(drawn, [str(name) for name in view["block"].values])
+        top = _top(view[list(quantities)])
         drawn.set_ylim(-0.04 * top, 1.04 * top)
         drawn.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return drawn
 
 
-def figure_depth(summary: xr.Dataset) -> Figure:
+def figure_depth(view: xr.Dataset, *, width: Width = "page", title: str = "") -> Figure:
     """Draw every quantity of :func:`plot_depth_summary` in panels above each other.
+
+    One block has no depth to be drawn along: its numbers are written as a table.
 
     Parameters
     ----------
-    summary : xr.Dataset, dims (block,)
+    view : xr.Dataset, dims (block,)
         From :func:`~se_probe.views.depth_profile`.
+    width : "page", "column" or float, default "page"
+        7 inches, 3.5 inches, or as many as are said.
+    title : str
+        Over all panels.
 
     Returns
     -------
     Figure
-        7 inches wide.
     """
     with house_style():
-        fig = Figure((7.0, 5.0))
-        set_margins(fig, **_MARGINS)
+        if view.sizes["block"] == 1:
+            return _figure_of_one(view.isel(block=0), inches(width), title)
+        scale, total = text_scale(), inches(width)
+        margins = dict(_MARGINS)
+        if total < 5:  # no room for legends beside the panels
+            margins["right"] = 0.12
+        bottom = scale * (margins["top"] + margins["bottom"])
+        fig = Figure((total, len(_PANELS) * _PANEL_HEIGHT * 1.12 + bottom))
+        set_margins(fig, **margins)
         axes = fig.subplots(len(_PANELS), 1, sharex=True)
         for ax, (label, quantities) in zip(axes, _PANELS.items(), strict=True):
-            plot_depth_summary(summary, quantities, ax=ax)
+            plot_depth_summary(view, quantities, ax=ax)
             ax.set_ylabel(label)
             ax.label_outer()
+            if total < 5:
+                ax.legend(loc="best", fontsize="x-small")
         fig.align_ylabels(axes)
+        if len({ax.get_ylim() for ax in axes}) > 1:
+            add_note(fig, "The panels have different scales.")
+        add_title(fig, title)
         finish(fig)
     return fig
 
 
-def _draw_quantity(ax: Axes, summary: xr.Dataset, name: Quantity) -> None:
+def _figure_of_one(block: xr.Dataset, width: float, title: str) -> Figure:
+    """The numbers of a single block, written out."""
+    lines = [(_legend(block, name), _written(block, name)) for name in QUANTITIES]
+    scale = text_scale()
+    heights = [scale * 0.15 * (label.count("\n") + 1.4) for label, _ in lines]
+    height = sum(heights) + scale * 0.4
+    fig = Figure((min(width, 4.5 * scale), height))
+    ax = fig.add_axes((0, 0, 1, 1))
+    ax.set_axis_off()
+    ax.set_xlim(0, 1)
+    ax.set_ylim(height, 0)
+    ax.text(0.03, scale * 0.15, str(block["block"].item()), va="center", weight="bold")
+    y = scale * 0.3
+    for (label, value), room in zip(lines, heights, strict=True):
+        ax.axhline(y, 0.03, 0.97, color="0.8", linewidth=0.5)
+        ax.text(0.03, y + room / 2, label, va="center")
+        ax.text(0.97, y + room / 2, value, va="center", ha="right")
+        y += room
+    add_title(fig, title)
+    return fig
+
+
+def _written(block: xr.Dataset, name: Quantity) -> str:
+    value = block[name].item()
+    if not math.isfinite(value):
+        return "not known"
+    if name == "separability":
+        low, high, chance = (
+            block[n].item() for n in ("separability_low", "separability_high", "chance")
+        )
+        return f"{value:.3g} ({low:.3g} to {high:.3g})\nchance {chance:.3g}"
+    return f"{value:.3g}"
+
+
+def _draw_quantity(ax: Axes, view: xr.Dataset, name: Quantity) -> None:
     position = list(QUANTITIES).index(name)
     colour = COLOURS[position]
-    margin = summary["open"].attrs.get("margin", MARGIN)
-    x = np.arange(summary.sizes["block"])
+    x = np.arange(view.sizes["block"])
     ax.plot(
         x,
-        summary[name].values,
+        view[name].values,
         color=colour,
         linestyle=DASHES[position],
         marker=_MARKERS[position],
         markersize=3,
-        label=QUANTITIES[name].format(open=1 - margin, closed=margin),
+        label=_legend(view, name),
     )
-    if name == "accuracy":
-        low, high, chance = (summary[n].values for n in ("low", "high", "chance"))
+    if name == "separability":
+        low, high, chance = (
+            view[n].values for n in ("separability_low", "separability_high", "chance")
+        )
         ax.vlines(x, low, high, color=colour)
         ax.plot(x, chance, color="0.4", linestyle=DASHES[2], label="chance")
 
 
-def _shade_stages(ax: Axes, summary: xr.Dataset) -> None:
-    for x in np.flatnonzero(summary["stage"].values % 2 == 1):
+def _legend(view: xr.Dataset, name: Quantity) -> str:
+    margin = view["saturated_open"].attrs.get("margin", MARGIN)
+    label = QUANTITIES[name].format(open=1 - margin, closed=margin)
+    if f"{name}_images" in view:
+        n_images, n_classes = (
+            int(view[f"{name}_{what}"].max()) for what in ("images", "classes")
+        )
+        return f"{label}\n({n_images:,} images, {n_classes:,} classes)"
+    if name == "input_dependence" and "n_images" in view:
+        return f"{label}\n({int(view['n_images'].max()):,} images)"
+    return label
+
+
+def _why_unknown(quantities: Sequence[Quantity]) -> str:
+    if all(name.startswith("saturated") for name in quantities):
+        return "not known: gates do not end at 0 and 1"
+    return "too few images"
+
+
+def _shade_stages(ax: Axes, view: xr.Dataset) -> None:
+    for x in np.flatnonzero(view["stage"].values % 2 == 1):
         ax.axvspan(x - 0.5, x + 0.5, color="0.96", linewidth=0, zorder=0)
 
 
 def _label_blocks(ax: Axes, names: Sequence[str]) -> None:
     """Names of the blocks on the x axis: all of them, or every second, third, ..."""
-    room = axes_size(ax)[0] / len(names)
+    room = axes_size(ax)[0] / len(names) / text_scale()
     is_narrow = room < _LETTER_WIDTH * max(map(len, names))
     step = max(1, math.ceil(_LABEL_HEIGHT / room))
     positions = range(0, len(names), step)

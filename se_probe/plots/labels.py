@@ -8,18 +8,21 @@ import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 
-from se_probe.plots.style import N_CLEAR, N_NAMED
-
 __all__ = [
+    "FEW_IMAGES",
     "class_label",
     "cloud_label",
-    "fading_note",
     "gate_limits",
     "reference_label",
     "set_channel_axis",
     "set_gate_axis",
     "short_name",
 ]
+
+
+# With fewer images the standard error of a class mean is more than a third of the
+# spread between images.
+FEW_IMAGES = 10
 
 
 def gate_limits(values: npt.ArrayLike) -> tuple[float, float]:
@@ -50,13 +53,14 @@ def gate_limits(values: npt.ArrayLike) -> tuple[float, float]:
     return max(0.0, round(steps[0] * step, 2)), min(1.0, round(steps[1] * step, 2))
 
 
-def set_gate_axis(axes: Sequence[Axes], values: npt.ArrayLike, label: str) -> None:
+def set_gate_axis(
+    axes: Sequence[Axes], limits: tuple[float, float], label: str
+) -> None:
     """Range of the gate axis that panels share, and its label on the left ones.
 
-    The range of :func:`gate_limits`, and a little more on either side, so that curves
-    at 0 or at 1 do not run in the frame.
+    A little more on either side, so that curves at the ends do not run in the frame.
     """
-    low, high = gate_limits(values)
+    low, high = limits
     room = 0.02 * (high - low)
     axes[0].set_ylim(low - room, high + room)
     for ax in axes:
@@ -77,8 +81,9 @@ def set_channel_axis(ax: Axes, part: xr.Dataset) -> None:
 
 
 def class_label(name: str, n_images: int) -> str:
-    """Entry of the legend for one class."""
-    label = f"{short_name(name)} ({_images(n_images)})"
+    """Entry of the legend for one class; few images are marked."""
+    only = "only " if n_images < FEW_IMAGES else ""
+    label = f"{short_name(name)} ({only}{_images(n_images)})"
     # matplotlib leaves out entries that begin with an underscore.
     return f" {label}" if label.startswith("_") else label
 
@@ -93,14 +98,7 @@ def cloud_label(counts: Iterable[int]) -> str:
     numbers = sorted(counts)
     least, most = numbers[0], numbers[-1]
     each = _images(most) if least == most else f"{least:,} to {_images(most)}"
-    return f"{len(numbers):,} classes ({each} each), curves faded"
-
-
-def fading_note(n_classes: int) -> str:
-    """Title of the legend where curves fade but are still named; else ""."""
-    if N_CLEAR < n_classes <= N_NAMED:
-        return f"{n_classes} classes: curves fade beyond {N_CLEAR}"
-    return ""
+    return f"{len(numbers):,} classes ({each} each)"
 
 
 def reference_label(view: xr.Dataset) -> str:

@@ -7,16 +7,24 @@ which would take longer than drawing.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from se_probe.plots.style import house_style
+from se_probe.errors import UsageError
+from se_probe.plots.style import house_style, text_scale
 
 __all__ = [
+    "WIDTHS",
+    "Width",
+    "add_note",
+    "add_title",
     "axes_size",
     "finish",
     "given_or_new",
+    "inches",
     "letter",
     "new_panels",
     "panel_height",
@@ -24,44 +32,95 @@ __all__ = [
     "share_legend",
 ]
 
-# Inches. Seven are the text block of a paper.
-_PANEL_SIZES = {1: (3.9, 2.4), 2: (3.08, 1.9), 3: (2.0, 1.5)}
+# Inches. Seven are the text block of a paper, three and a half one of its columns.
+WIDTHS = {"page": 7.0, "column": 3.5}
+Width = Literal["page", "column"] | float
+_SINGLE_PANEL = 4.5  # of a page: one panel across all of it would be out of proportion
+_PANEL_HEIGHTS = {1: 2.4, 2: 1.9, 3: 1.5}
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.5, 0.12, 0.22, 0.36
+_BETWEEN = 0.16  # panels side by side
 _LEGEND_ROW = 0.145
 _CHARS_PER_INCH = 17  # of DejaVu Sans at 7 points, on average
 
 
-def new_panels(n: int) -> tuple[Figure, list[Axes]]:
-    """Figure with `n` panels, one, two or three to a row, that share their y axis.
+def inches(width: Width) -> float:
+    """Width of a figure in inches.
+
+    Parameters
+    ----------
+    width : "page", "column" or float
+        7 inches, 3.5 inches, or as many as are said.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        If it is another word, or not between 2 and 40 inches.
+    """
+    found = WIDTHS.get(width, width) if isinstance(width, str) else width
+    if isinstance(found, str) or not 2 <= found <= 40:
+        raise UsageError(
+            f"expected the width page, column or a number of inches from 2 to 40, got "
+            f"{width}"
+        )
+    return float(found)
+
+
+def new_panels(
+    n: int, width: Width = "page", between: float = _BETWEEN
+) -> tuple[Figure, list[Axes]]:
+    """Figure with `n` panels, up to three to a row, that share their y axis.
 
     To be called in the house style.
+
+    Parameters
+    ----------
+    n : int
+    width : "page", "column" or float, default "page"
+        Of the figure; on a page one panel takes 4.5 inches.
+    between : float
+        Inches between panels side by side.
 
     Returns
     -------
     fig : Figure
     axes : list of Axes, length n
     """
-    n_columns = _panels_in_a_row(n)
+    n_columns, total, height = _grid(n, width)
     n_rows = -(-n // n_columns)
-    width, height = _PANEL_SIZES[n_columns]
-    between = _TOP + _BOTTOM
-    fig = Figure(
-        (
-            4.5 if n_columns == 1 else 7.0,
-            n_rows * (height + between),
-        )
-    )
+    scale = text_scale()
+    above = scale * (_TOP + _BOTTOM)
+    fig = Figure((total, n_rows * (height + above)))
     grid = fig.subplots(n_rows, n_columns, sharey=True, squeeze=False).ravel()
-    fig.subplots_adjust(wspace=0.16 / width, hspace=between / height)
     set_margins(fig)
+    room = total - scale * (_LEFT + _RIGHT) - (n_columns - 1) * between
+    fig.subplots_adjust(wspace=between * n_columns / room, hspace=above / height)
     for unused in grid[n:]:
         unused.remove()
     return fig, list(grid[:n])
 
 
-def panel_height(n: int) -> float:
+def panel_height(n: int, width: Width = "page") -> float:
     """Inches of each panel of :func:`new_panels`."""
-    return _PANEL_SIZES[_panels_in_a_row(n)][1]
+    return _grid(n, width)[2]
+
+
+def _grid(n: int, width: Width) -> tuple[int, float, float]:
+    """Panels to a row, width of the figure, height of a panel."""
+    total = inches(width)
+    if total >= WIDTHS["page"]:
+        n_columns = n if n < 4 else 2 if n == 4 else 3
+        total = _SINGLE_PANEL if n == 1 and width == "page" else total
+        return n_columns, total, _PANEL_HEIGHTS[n_columns] * total / _page(n_columns)
+    n_columns = 1 if n == 1 or total < 3 else 2
+    return n_columns, total, max(1.0, 0.62 * (total - _LEFT) / n_columns)
+
+
+def _page(n_columns: int) -> float:
+    return _SINGLE_PANEL if n_columns == 1 else WIDTHS["page"]
 
 
 @contextmanager
@@ -99,8 +158,8 @@ def set_margins(
     top: float = _TOP,
     bottom: float = _BOTTOM,
 ) -> None:
-    """Room around the panels, in inches."""
-    width, height = fig.get_size_inches()
+    """Room around the panels, in inches for letters of the style's own size."""
+    width, height = fig.get_size_inches() / text_scale()
     fig.subplots_adjust(
         left=left / width,
         right=1 - right / width,
@@ -128,9 +187,10 @@ def share_legend(axes: Sequence[Axes], title: str = "") -> None:
     if fig is None:
         return
     handles, labels = axes[0].get_legend_handles_labels()
-    n_columns = _n_columns(labels, int(fig.get_figwidth() * _CHARS_PER_INCH))
+    room = int(fig.get_figwidth() * _CHARS_PER_INCH / text_scale())
+    n_columns = _n_columns(labels, room)
     n_rows = -(-len(labels) // n_columns) + bool(title)
-    _add_below(fig, 0.08 + _LEGEND_ROW * n_rows)
+    _lengthen(fig, below=text_scale() * (0.08 + _LEGEND_ROW * n_rows))
     legend = fig.legend(
         handles,
         labels,
@@ -139,7 +199,7 @@ def share_legend(axes: Sequence[Axes], title: str = "") -> None:
         ncols=n_columns,
         title=title or None,
     )
-    # Samples at full strength, however faint the curves are.
+    # Samples at full strength, however faint the curves of a cloud are.
     for handle in legend.legend_handles:
         if handle is not None:
             handle.set_alpha(1)
@@ -156,18 +216,32 @@ def finish(fig: Figure) -> None:
         ax.get_yticklabels()
 
 
-def _add_below(fig: Figure, room: float) -> None:
-    """Make the page longer by `room` inches; the panels keep their size."""
+def add_title(fig: Figure, title: str) -> None:
+    """A title over all panels, for which the figure gets longer; none for ""."""
+    if not title:
+        return
+    n_lines = title.count("\n") + 1
+    _lengthen(fig, above=text_scale() * (0.08 + 0.16 * n_lines))
+    fig.suptitle(title, y=1 - 0.06 / fig.get_figheight(), va="top")
+
+
+def add_note(fig: Figure, note: str) -> None:
+    """A line under all panels, for which the figure gets longer; none for ""."""
+    if not note:
+        return
+    _lengthen(fig, below=text_scale() * 0.16)
+    size = matplotlib.rcParams["legend.fontsize"]
+    place = {"ha": "center", "va": "bottom", "fontsize": size}
+    fig.text(0.5, 0.04 / fig.get_figheight(), note, **place)
+
+
+def _lengthen(fig: Figure, above: float = 0.0, below: float = 0.0) -> None:
+    """Make the page longer by so many inches; the panels keep their size."""
     places, height = fig.subplotpars, fig.get_figheight()
-    top, bottom = (1 - places.top) * height, places.bottom * height
-    fig.set_figheight(height + room)
-    fig.subplots_adjust(
-        top=1 - top / (height + room), bottom=(bottom + room) / (height + room)
-    )
-
-
-def _panels_in_a_row(n: int) -> int:
-    return n if n < 4 else 2 if n == 4 else 3
+    top, bottom = (1 - places.top) * height + above, places.bottom * height + below
+    longer = height + above + below
+    fig.set_figheight(longer)
+    fig.subplots_adjust(top=1 - top / longer, bottom=bottom / longer)
 
 
 def _n_columns(labels: Sequence[str], room: int) -> int:

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from se_probe.plots.layout import finish
-from se_probe.plots.style import COLOURS, DASHES, house_style
+from se_probe.plots.layout import Width, finish, inches
+from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
 
 __all__ = ["figure_learning_curve"]
 
@@ -15,21 +15,28 @@ _SPLITS = {"train": "training images", "test": "held-out images"}
 _N_MARKED = 30
 
 
-def figure_learning_curve(view: xr.Dataset) -> Figure:
+def figure_learning_curve(
+    view: xr.Dataset, *, width: Width = "page", title: str = ""
+) -> Figure:
     """Draw the loss and the accuracy after each epoch, in two panels.
 
     Parameters
     ----------
     view : xr.Dataset, dims (epoch,)
         From :func:`~se_probe.views.learning_curve`.
+    width : "page", "column" or float, default "page"
+        7 inches, 3.5 inches, or as many as are said.
+    title : str
+        Over both panels.
 
     Returns
     -------
     Figure
-        7 inches wide.
     """
     with house_style():
-        fig = Figure((7.0, 2.8), layout="constrained")
+        fig = Figure((inches(width), 2.8 * text_scale()), layout="constrained")
+        if title:
+            fig.suptitle(title)
         for ax, quantity in zip(fig.subplots(1, 2), ("loss", "accuracy"), strict=True):
             _draw(ax, view, quantity)
         left, right = fig.axes

@@ -75,7 +75,6 @@ def figure_pairs(
             which = "second \N{MINUS SIGN} first"
             _draw(row[2], part, "difference", which, cmap="RdBu_r", limits=reach)
             row[2].set_title(_title(part["difference"]))
-            row[0].set_yticks(*_labels(part))
             row[0].set_ylabel("images by class")
         finish(fig)
     return fig
@@ -90,9 +89,9 @@ def _draw(
     cmap: str,
     limits: tuple[float, float],
 ) -> None:
-    is_in_order = part.attrs["is_in_order"]
-    xlabel = "channel" if is_in_order else "channel, sorted by mean gate"
-    image = draw_rows(ax, part[name].values, cmap=cmap, limits=limits, xlabel=xlabel)
+    rows = part[name].assign_attrs(part.attrs)
+    image, fitted = draw_rows(ax, rows, cmap=cmap, limits=limits)
+    ax.set_yticks(*_labels(fitted))
     ax.figure.colorbar(image, ax=ax, label=label, pad=0.04, fraction=0.08)
 
 
@@ -101,7 +100,7 @@ def _title(difference: xr.DataArray) -> str:
     return f"difference: {f'at most {largest:.2g}' if largest else '0 everywhere'}"
 
 
-def _labels(part: xr.Dataset) -> tuple[list[float], list[str]]:
+def _labels(part: xr.DataArray | xr.Dataset) -> tuple[list[float], list[str]]:
     """Places and names of the classes beside the rows, as many as there is room for."""
     names, edges = class_edges(part["class_name"].values.astype(str))
     every = -(-len(names) // _MAX_NAMES)

@@ -13,12 +13,14 @@ from se_probe.gates import block_names
 from se_probe.plots.labels import (
     class_label,
     cloud_label,
-    fading_note,
+    gate_limits,
     reference_label,
     set_channel_axis,
     set_gate_axis,
 )
 from se_probe.plots.layout import (
+    Width,
+    add_title,
     finish,
     given_or_new,
     letter,
@@ -30,9 +32,10 @@ from se_probe.plots.style import (
     N_NAMED,
     REFERENCE,
     REFERENCE_ON_CLOUD,
-    class_styles,
+    Styles,
     cloud_alpha,
     house_style,
+    styles_of,
 )
 from se_probe.views import block_part
 
@@ -44,13 +47,14 @@ def plot_class_profile(
     block: str | None = None,
     *,
     reference: bool = True,
-    styles: Mapping[str, Mapping[str, Any]] | None = None,
+    styles: Styles | None = None,
+    limits: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the mean gate of each class over the channels of one block.
 
-    One panel of the paper's figure on the role of excitation. From nine classes on
-    curves fade; more than twenty are drawn as one cloud without names.
+    One panel of the paper's figure on the role of excitation. More than twenty classes
+    are drawn as one cloud without names.
 
     Parameters
     ----------
@@ -61,7 +65,10 @@ def plot_class_profile(
     reference : bool, default True
         Whether to draw the mean of all recorded classes, in grey.
     styles : mapping of str to dict, optional
-        Line properties of each class; :func:`~se_probe.plots.class_styles` by default.
+        Line properties of some or all classes, by any accepted name; what is not given
+        is that of :func:`~se_probe.plots.class_styles`.
+    limits : tuple of float, optional
+        Ends of the gate axis; :func:`~se_probe.plots.gate_limits` by default.
     ax : Axes, optional
         Where to draw, without a legend; axes of a new figure, with one, by default.
 
@@ -86,16 +93,14 @@ def plot_class_profile(
         if is_cloud:
             _draw_cloud(drawn, part)
         else:
-            _draw_curves(
-                drawn, part, styles or class_styles(part["class_name"].values.tolist())
-            )
+            _draw_curves(drawn, part, styles_of(part, styles))
         if reference:
             _draw_reference(drawn, part, on_cloud=is_cloud)
         drawn.set_title(block_names(part)[0])
         set_channel_axis(drawn, part)
-        set_gate_axis([drawn], part["mean"], "mean gate")
+        set_gate_axis([drawn], limits or gate_limits(part["mean"]), "mean gate")
         if ax is None:
-            share_legend([drawn], fading_note(n_classes))
+            share_legend([drawn])
     return drawn
 
 
@@ -103,7 +108,10 @@ def figure_profiles(
     view: xr.Dataset,
     *,
     reference: bool = True,
-    styles: Mapping[str, Mapping[str, Any]] | None = None,
+    styles: Styles | None = None,
+    limits: tuple[float, float] | None = None,
+    width: Width = "page",
+    title: str = "",
 ) -> Figure:
     """Draw the class profiles of several blocks under one legend: the paper's figure.
 
@@ -111,22 +119,26 @@ def figure_profiles(
     ----------
     view : xr.Dataset, dims (class_name, channel)
         From :func:`~se_probe.views.class_profiles`.
-    reference, styles
+    reference, styles, limits
         See :func:`plot_class_profile`.
+    width : "page", "column" or float, default "page"
+        7 inches (4.5 for one block), 3.5 inches, or as many as are said.
+    title : str
+        Over all panels.
 
     Returns
     -------
     Figure
-        7 inches wide, or 4.5 for one block.
     """
-    blocks = block_names(view)
+    blocks, limits = block_names(view), limits or gate_limits(view["mean"])
     with house_style():
-        fig, axes = new_panels(len(blocks))
+        fig, axes = new_panels(len(blocks), width)
         for i, (block, ax) in enumerate(zip(blocks, axes, strict=True)):
             plot_class_profile(view, block, reference=reference, styles=styles, ax=ax)
             ax.set_title(letter(i, len(axes), block))
-        set_gate_axis(axes, view["mean"], "mean gate")
-        share_legend(axes, fading_note(view.sizes["class_name"]))
+        set_gate_axis(axes, limits, "mean gate")
+        share_legend(axes)
+        add_title(fig, title)
         finish(fig)
     return fig
 

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from se_probe.errors import UsageError
 from se_probe.plots.style import house_style
 
-__all__ = ["FORMATS", "save", "save_table"]
+__all__ = ["FORMATS", "save", "save_caption", "save_table"]
 
 # What has to be left out of each format for the same figure to give the same bytes.
 _NO_DATES: dict[str, dict[str, Any]] = {
@@ -53,6 +53,25 @@ def save(fig: Figure, path: str | Path) -> Path:
     # svg files name their clip paths by a random number unless a salt is given.
     with house_style(), matplotlib.rc_context({"svg.hashsalt": "se_probe"}):
         fig.savefig(path, metadata=_NO_DATES[suffix])
+    return path
+
+
+def save_caption(caption: str, path: str | Path) -> Path:
+    """Save the caption of a figure as text.
+
+    Parameters
+    ----------
+    caption : str
+    path : path
+        Folders are made, and a file of that name is written over.
+
+    Returns
+    -------
+    Path
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(caption, encoding="utf-8")
     return path
 
 

@@ -1,39 +1,112 @@
-"""All figures of a record into one folder, each with its numbers beside it."""
+"""All figures of a record into one folder, each with its numbers and its caption."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 from matplotlib.figure import Figure
 
 from se_probe.errors import UsageError
+from se_probe.gates import block_names
 from se_probe.plots.depth import figure_depth
-from se_probe.plots.heatmap import figure_heatmaps, panel_rows
+from se_probe.plots.heatmap import Limits, figure_heatmaps, own_limits, panel_rows
 from se_probe.plots.labels import gate_limits
+from se_probe.plots.layout import Width, inches
 from se_probe.plots.profiles import figure_profiles
-from se_probe.plots.saving import save, save_table
-from se_probe.plots.spread import figure_spread
-from se_probe.plots.style import class_styles
-from se_probe.stats import class_moments
+from se_probe.plots.rows import check_cmap
+from se_probe.plots.saving import save, save_caption, save_table
+from se_probe.plots.spread import figure_spread, spread_limits
+from se_probe.plots.style import N_NAMED, Styles, styles_of, use_style
+from se_probe.progress import Progress
+from se_probe.stats import Kept, class_moments
 from se_probe.views import (
+    ChannelOrder,
     Selection,
+    Source,
     batch_rows,
+    block_part,
     class_profiles,
     default_pair,
+    depth_caption,
     depth_profile,
     find_classes,
+    profiles_caption,
+    rows_caption,
     rows_table,
     sorted_rows,
+    spread_caption,
 )
 
-__all__ = ["FIGURES", "write_figures"]
+__all__ = ["FIGURES", "Look", "write_figures"]
 
 FIGURES = ("profiles", "spread", "heatmap", "depth")
 
-# Name of a figure, the figure, and its numbers.
-Drawn = tuple[str, Figure, xr.Dataset | pd.DataFrame]
+
+@dataclass(frozen=True)
+class Look:
+    """How figures look; what they show is the views' business.
+
+    Parameters
+    ----------
+    cmap : str, default "viridis"
+        Colour map of the heatmaps.
+    limits : "own" or tuple of float, default "own"
+        Gates at the ends of the heatmaps' colour bars: each block's own 1st and 99th
+        percentile, or a pair for all.
+    width : "page", "column" or float, default "page"
+        7 inches, 3.5 inches, or as many as are said.
+    title : str
+        Over all panels.
+    style : path, optional
+        A .mplstyle file, or a style of matplotlib, over the package's own.
+    styles : mapping of str to mapping, optional
+        Line properties of classes, by any accepted name.
+    """
+
+    cmap: str = "viridis"
+    limits: Literal["own"] | tuple[float, float] = "own"
+    width: Width = "page"
+    title: str = ""
+    style: str | Path | None = None
+    styles: Styles = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse what cannot be drawn before anything is computed.
+
+        Raises
+        ------
+        UsageError
+            If there is no such colour map, width or style, or the limits are no range.
+        """
+        check_cmap(self.cmap)
+        inches(self.width)
+        if self.limits != "own" and not self.limits[0] < self.limits[1]:
+            low, high = self.limits
+            raise UsageError(
+                f"expected two limits, the smaller first, got {low:g} and {high:g}"
+            )
+        with use_style(self.style or {}):
+            pass
+
+    @property
+    def common_limits(self) -> tuple[float, float] | None:
+        """The pair for all heatmaps; None where each has its own."""
+        return None if self.limits == "own" else self.limits
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A figure, its numbers and its caption, under the name of its files."""
+
+    name: str
+    figure: Figure
+    numbers: xr.Dataset | pd.DataFrame
+    caption: str
 
 
 def write_figures(
@@ -44,10 +117,14 @@ def write_figures(
     figures: Sequence[str] = FIGURES,
     formats: Sequence[str] = ("png", "pdf"),
     pair: Sequence[str] | None = None,
-    cmap: str = "viridis",
+    look: Look | None = None,
+    channel_order: ChannelOrder = "index",
     batches: Sequence[int] = (),
+    path: str | Path | None = None,
+    command: str = "",
+    progress: Progress | None = None,
 ) -> tuple[list[Path], xr.Dataset | None]:
-    """Draw the figures of a record, and write the numbers of each as csv beside it.
+    """Draw the figures of a record; write their numbers and captions beside them.
 
     Parameters
     ----------
@@ -63,59 +140,191 @@ def write_figures(
         Some of "png", "pdf", "svg".
     pair : sequence of str, optional
         Classes of the spread figure; :func:`~se_probe.views.default_pair` otherwise.
-    cmap : str
-        Colour map of the heatmap.
+    look : Look, optional
+    channel_order : {"index", "class"}, default "index"
+        Of the heatmaps; see :func:`~se_probe.views.sorted_rows`.
     batches : sequence of int
         Batches of the record that get a heatmap of their own besides, such as
-        "heatmap_batch_38"; they share the ends of the colour bar.
+        "heatmap_batch_38"; they share the ends of the colour bars.
+    path : path, optional
+        Where the record lies: what is computed of a large one is kept beside it, and
+        used while it is unchanged (:class:`~se_probe.stats.Kept`).
+    command : str
+        For the captions.
+    progress : callable, optional
+        Called with how many images are done and how many there are, in each pass.
 
     Returns
     -------
     paths : list of Path
         What was written, figure by figure.
     depth : xr.Dataset, dims (block,), or None
-        The view of "depth"; None without it, because it reads all gates several times.
+        The view of "depth"; None without it, because it reads all gates twice.
 
     Raises
     ------
     UsageError
-        If a figure, a format, a number of channels or a batch cannot be meant.
+        If a figure, a format, a look, a number of channels or a batch cannot be meant.
     ClassNameError, BlockNameError
         If a class or a block is not in the record.
     GateRecordError
         If batches are asked for and the record does not say its batch size.
     """
+    look = look or Look()
     _check_figures(figures, batches)
+    look.check()
     selection = selection or Selection()
     chosen = selection.resolve(record)
     selection = replace(selection, classes=chosen.classes, blocks=chosen.blocks)
-    n_rows = panel_rows(len(chosen.blocks))
+    n_rows = panel_rows(len(chosen.blocks), look.width)
+    rows_of = _Rows(selection, n_rows, channel_order, progress)
     parts = [batch_rows(record, k, selection, max_rows=n_rows) for k in batches]
-    moments = class_moments(record)
+    kept = Kept(record, path)
+    source = {"record": str(path or ""), "command": command}
+
+    def moments() -> xr.Dataset:
+        return kept.get("moments", lambda: class_moments(record, progress=progress))
+
+    def depth() -> xr.Dataset:
+        return kept.get(
+            "depth", lambda: depth_profile(record, moments(), progress=progress)
+        )
+
+    def drawn() -> Iterator[_Drawn]:
+        if {"profiles", "spread"} & set(figures):
+            yield from _curves(moments(), selection, pair, figures, look, source)
+        if "heatmap" in figures:
+            yield _heatmap("heatmap", rows_of.view(record, kept), look, source)
+        yield from _batch_heatmaps(parts, look, source)
+        if "depth" in figures:
+            figure = figure_depth(depth(), width=look.width, title=look.title)
+            yield _Drawn("depth", figure, depth(), depth_caption(depth(), source))
+
+    paths: list[Path] = []
+    with use_style(look.style) if look.style else nullcontext():
+        for one in drawn():
+            stem = Path(out) / one.name
+            paths += [save(one.figure, f"{stem}.{suffix}") for suffix in formats]
+            paths.append(save_table(one.numbers, f"{stem}.csv"))
+            paths.append(save_caption(one.caption, f"{stem}.txt"))
+    return paths, depth() if "depth" in figures else None
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """How the rows of a heatmap are computed."""
+
+    selection: Selection
+    max_rows: int
+    channel_order: ChannelOrder
+    progress: Progress | None
+
+    def view(self, record: xr.DataArray, kept: Kept) -> xr.DataArray:
+        """The rows, computed or kept."""
+        made = kept.get(
+            "rows",
+            lambda: self._made(record),
+            classes=list(self.selection.classes or ()),
+            blocks=list(self.selection.blocks or ()),
+            max_rows=self.max_rows,
+            channel_order=self.channel_order,
+        )
+        return made["gate"].assign_attrs(made.attrs)
+
+    def _made(self, record: xr.DataArray) -> xr.Dataset:
+        rows = sorted_rows(
+            record,
+            self.selection,
+            max_rows=self.max_rows,
+            channel_order=self.channel_order,
+            progress=self.progress,
+        )
+        return rows.drop_attrs().to_dataset().assign_attrs(rows.attrs)
+
+
+def _curves(
+    moments: xr.Dataset,
+    selection: Selection,
+    pair: Sequence[str] | None,
+    figures: Sequence[str],
+    look: Look,
+    source: Source,
+) -> Iterator[_Drawn]:
+    """Profiles and spread, on one gate axis and with one style for each class."""
     profiles = class_profiles(moments, selection)
     names = find_classes(moments, pair) if pair else default_pair(profiles)
-    depth = depth_profile(record, moments) if "depth" in figures else None
+    spread = class_profiles(moments, replace(selection, classes=names))
+    both = [profiles["class_name"].to_numpy(), spread["class_name"].to_numpy()]
+    every = moments.sel(class_name=list(dict.fromkeys(np.concatenate(both))))
+    styles = styles_of(every, look.styles)
+    ends = [*gate_limits(profiles["mean"]), *spread_limits(spread)]
+    if "spread" not in figures:
+        ends = list(gate_limits(profiles["mean"]))
+    limits = min(ends), max(ends)
+    if "profiles" in figures:
+        is_cloud = profiles.sizes["class_name"] > N_NAMED and not look.styles
+        figure = figure_profiles(
+            profiles,
+            styles=None if is_cloud else styles,
+            limits=limits,
+            width=look.width,
+            title=look.title,
+        )
+        caption = profiles_caption(profiles, source)
+        yield _Drawn("profiles", figure, profiles, caption)
+    if "spread" in figures:
+        figure = figure_spread(
+            spread,
+            classes=names,
+            styles=styles,
+            limits=limits,
+            width=look.width,
+            title=look.title,
+        )
+        yield _Drawn("spread", figure, spread, spread_caption(spread, source))
 
-    def drawn() -> Iterator[Drawn]:
-        if "profiles" in figures:
-            yield "profiles", figure_profiles(profiles), profiles
-        if "spread" in figures:
-            spread = class_profiles(moments, replace(selection, classes=names))
-            styles = class_styles(list(dict.fromkeys([*chosen.classes, *names])))
-            figure = figure_spread(spread, classes=names, styles=styles)
-            yield "spread", figure, spread
-        if "heatmap" in figures:
-            rows = sorted_rows(record, selection, max_rows=n_rows)
-            yield "heatmap", figure_heatmaps(rows, cmap=cmap), rows_table(rows)
-        yield from _batch_heatmaps(parts, cmap)
-        if depth is not None:
-            yield "depth", figure_depth(depth), depth
 
-    paths = []
-    for name, figure, numbers in drawn():
-        paths += [save(figure, Path(out) / f"{name}.{suffix}") for suffix in formats]
-        paths.append(save_table(numbers, Path(out) / f"{name}.csv"))
-    return paths, depth
+def _heatmap(
+    name: str,
+    rows: xr.DataArray,
+    look: Look,
+    source: Source,
+    *,
+    limits: Limits | None = None,
+    title: str = "",
+) -> _Drawn:
+    figure = figure_heatmaps(
+        rows,
+        cmap=look.cmap,
+        limits=look.common_limits or limits,
+        width=look.width,
+        title="\n".join(filter(None, [look.title, title])),
+    )
+    return _Drawn(name, figure, rows_table(rows), rows_caption(rows, source))
+
+
+def _batch_heatmaps(
+    parts: Sequence[xr.DataArray], look: Look, source: Source
+) -> Iterator[_Drawn]:
+    """Heatmaps of single batches, each block on one scale in all of them."""
+    blocks = block_names(parts[0]) if parts else []
+    limits = {
+        block: own_limits(
+            np.concatenate([block_part(part, block).to_numpy() for part in parts])
+        )
+        for block in blocks
+    }
+    for part in parts:
+        number, n_images = part.attrs["batch"], int(part["n_images"].sum())
+        title = f"batch {number}: {n_images:,} image{'s' * (n_images > 1)}"
+        yield _heatmap(
+            f"heatmap_batch_{number}",
+            part,
+            look,
+            source,
+            limits=limits,
+            title=f"{title}, sorted by class",
+        )
 
 
 def _check_figures(figures: Sequence[str], batches: Sequence[int]) -> None:
@@ -126,15 +335,3 @@ def _check_figures(figures: Sequence[str], batches: Sequence[int]) -> None:
         )
     if batches and "heatmap" not in figures:
         raise UsageError("batches are drawn as heatmaps: add heatmap to the figures")
-
-
-def _batch_heatmaps(parts: Sequence[xr.DataArray], cmap: str) -> Iterator[Drawn]:
-    """Heatmaps of single batches, on one scale."""
-    ends = [end for part in parts for end in (part.min().item(), part.max().item())]
-    for part in parts:
-        number, n_images = part.attrs["batch"], int(part["n_images"].sum())
-        which = f"batch {number}: {n_images:,} image{'s' * (n_images > 1)}"
-        figure = figure_heatmaps(
-            part, cmap=cmap, limits=gate_limits(ends), title=f"{which}, sorted by class"
-        )
-        yield f"heatmap_batch_{number}", figure, rows_table(part)

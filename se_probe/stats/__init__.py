@@ -3,18 +3,25 @@
 Everything here takes a gate record, or the class moments made from it, and needs no
 network: moments of each class, shares of the gate variance, input dependence,
 saturation, separability of the classes, all of these side by side for each block, the
-order in which the network could spare the blocks, and how alike two networks are whose
-channels have no common order.
+order in which blocks could be removed, and how alike two networks are whose channels
+have no common order.
 """
 
-from se_probe.stats.extremes import MARGIN, saturation
+from se_probe.stats.counting import MARGIN
+from se_probe.stats.extremes import saturation
+from se_probe.stats.kept import Kept
 from se_probe.stats.moments import (
     class_moments,
     moments_of,
     reference_curve,
     require_images,
 )
-from se_probe.stats.nearest_mean import MIN_IMAGES, separability, wilson_interval
+from se_probe.stats.nearest_mean import (
+    MIN_IMAGES,
+    balanced,
+    separability,
+    wilson_interval,
+)
 from se_probe.stats.outcome import record_summary
 from se_probe.stats.ranking import (
     CRITERIA,
@@ -33,7 +40,9 @@ __all__ = [
     "MARGIN",
     "MIN_IMAGES",
     "Criterion",
+    "Kept",
     "RankAgreement",
+    "balanced",
     "block_scores",
     "block_summary",
     "class_moments",

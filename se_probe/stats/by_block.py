@@ -5,22 +5,9 @@ from typing import TypeVar
 import xarray as xr
 from xarray.groupers import UniqueGrouper
 
-__all__ = ["block_order", "channel_labels", "sum_by_block"]
+__all__ = ["channel_labels", "sum_by_block"]
 
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
-
-
-def block_order(labelled: xr.DataArray | xr.Dataset) -> list[str]:
-    """Names of the blocks along `channel`, in network order.
-
-    They are read off the channels, not off the provenance, so that a record cut down
-    to some of its channels is answered for what it still holds.
-
-    Returns
-    -------
-    list of str
-    """
-    return list(dict.fromkeys(labelled["block"].values))
 
 
 def channel_labels(labelled: xr.DataArray | xr.Dataset) -> dict[str, xr.DataArray]:
@@ -43,7 +30,8 @@ def sum_by_block(values: Labelled) -> Labelled:
     Returns
     -------
     xr.DataArray or xr.Dataset, dims (block,)
-        Blocks in network order (a bare ``groupby("block")`` would sort them).
+        Blocks in the order of the channels (a bare ``groupby("block")`` would sort
+        them).
     """
-    grouper = UniqueGrouper(labels=block_order(values))
+    grouper = UniqueGrouper(labels=list(dict.fromkeys(values["block"].values)))
     return values.groupby(block=grouper).sum(skipna=False)

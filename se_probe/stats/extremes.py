@@ -1,41 +1,51 @@
 """How many gates have run into the ends of their range."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from se_probe.errors import UsageError
-from se_probe.gates import row_batches
-from se_probe.stats.by_block import channel_labels, sum_by_block
+from se_probe.gates import block_channels, block_facts, recorded, row_batches
+from se_probe.stats.counting import MARGIN, Extremes
 from se_probe.stats.moments import require_images
 
-__all__ = ["MARGIN", "saturation"]
+__all__ = ["saturation"]
 
-MARGIN = 0.05
+# Functions that end at 0 and 1, as `inspect` names them.
+_ENDING_AT_0_AND_1 = {"sigmoid", "hardsigmoid"}
 
 
-def saturation(record: xr.DataArray, margin: float = MARGIN) -> xr.Dataset:
+def saturation(source: xr.DataArray | xr.Dataset, margin: float = MARGIN) -> xr.Dataset:
     """Share of gate values close to 0 and close to 1, for each block.
 
     Two numbers and never one: a block with all gates at 1 is the identity, one with
-    gates at 0 and at 1 is a fixed choice of channels.
+    gates at 0 and at 1 is a fixed choice of channels. They are known only of gates that
+    are made by a function ending at 0 and 1: a gate of 1 + sigmoid that lies at 1 is
+    not open but closed.
 
     Parameters
     ----------
-    record : xr.DataArray, dims (image, channel)
-        A gate record. Only rows in state `RECORDED` count.
+    source : xr.DataArray or xr.Dataset
+        A gate record, of which only rows in state `RECORDED` count, or its
+        :func:`class_moments`.
     margin : float, default 0.05
-        Distance from 0 or 1 that still counts as saturated.
+        Distance from 0 or 1 that still counts as saturated; another one needs a record.
 
     Returns
     -------
     xr.Dataset, dims (block,)
-        `closed` (gate <= margin) and `open` (gate >= 1 - margin), fractions between 0
-        and 1, blocks in network order. Both carry the attribute `margin`.
+        `saturated_closed` (gate <= margin) and `saturated_open` (gate >= 1 - margin),
+        fractions between 0 and 1; NaN for a block in which a gate lies outside 0 and 1,
+        or which the record says is made by another function than a sigmoid or hard
+        sigmoid. `lowest_gate` and `highest_gate`, the range that was seen. Blocks in
+        network order; the shares carry the attribute `margin`.
 
     Raises
     ------
     UsageError
-        If `margin` is outside [0, 0.5].
+        If `margin` is outside [0, 0.5], or not that of the moments.
     GateRecordError
         If no image was recorded.
 
@@ -43,27 +53,57 @@ def saturation(record: xr.DataArray, margin: float = MARGIN) -> xr.Dataset:
     --------
     >>> from se_probe.gates import make_gates
     >>> gates = make_gates({"SE_2_1": [[0.0, 1.0, 0.4, 0.6]]}, ["pug"])
-    >>> saturation(gates)["open"].item()
+    >>> saturation(gates)["saturated_open"].item()
     0.25
     """
     if not 0 <= margin <= 0.5:
         raise UsageError(f"margin must be between 0 and 0.5, got {margin}")
-    require_images(record)
-    counts = np.zeros((3, record.sizes["channel"]), np.int64)
-    for batch in row_batches(record):
-        # Compared in the record's own precision: a float32 gate of 0.05 is one
-        # of 0.05, although its float64 value lies a little above.
-        gates = batch.values
-        counts[0] += (gates <= margin).sum(axis=0)
-        counts[1] += (gates >= 1 - margin).sum(axis=0)
-        counts[2] += len(gates)
-    names = ("closed", "open", "all")
-    by_channel = xr.Dataset(
-        {name: ("channel", row) for name, row in zip(names, counts, strict=True)},
-        coords=channel_labels(record),
+    counts, n_images = _counts(source, margin)
+    facts = block_facts(source)
+    places = [block_channels(source, str(fact["name"])) for fact in facts]
+    lowest, highest = counts["lowest"], counts["highest"]
+    found = {
+        "saturated_closed": [counts["n_closed"][at].mean() for at in places],
+        "saturated_open": [counts["n_open"][at].mean() for at in places],
+    }
+    is_known = np.array(
+        [
+            lowest[at].min() >= 0
+            and highest[at].max() <= 1
+            and fact.get("gate", "sigmoid") in _ENDING_AT_0_AND_1
+            for at, fact in zip(places, facts, strict=True)
+        ]
     )
-    sums = sum_by_block(by_channel)
-    shares = sums[["closed", "open"]] / sums["all"]
-    for share in shares.values():
-        share.attrs["margin"] = margin
-    return shares
+    shares = {
+        name: ("block", np.where(is_known, np.array(values) / n_images, np.nan))
+        for name, values in found.items()
+    }
+    seen = {
+        "lowest_gate": ("block", np.array([lowest[at].min() for at in places])),
+        "highest_gate": ("block", np.array([highest[at].max() for at in places])),
+    }
+    names = [str(fact["name"]) for fact in facts]
+    table = xr.Dataset(shares | seen, coords={"block": names})
+    for name in shares:
+        table[name].attrs["margin"] = margin
+    return table
+
+
+def _counts(
+    source: xr.DataArray | xr.Dataset, margin: float
+) -> tuple[dict[str, npt.NDArray[Any]], int]:
+    """Counts and ranges along `channel`, and of how many images they are."""
+    if isinstance(source, xr.Dataset):
+        if margin != MARGIN:
+            raise UsageError(
+                f"moments hold what is within {MARGIN:g} of an end; margin={margin:g} "
+                "needs the gate record itself"
+            )
+        names = ("n_closed", "n_open", "lowest", "highest")
+        return {name: source[name].values for name in names}, int(source["count"].sum())
+    require_images(source)
+    extremes = Extremes.of(source, margin)
+    for batch in row_batches(source):
+        extremes.add(batch.values)
+    columns = {name: values for name, (_, values) in extremes.columns().items()}
+    return columns, int(recorded(source).sum())

@@ -10,12 +10,16 @@ import xarray as xr
 
 from se_probe.errors import GateRecordError
 from se_probe.gates import recorded, row_batches
+from se_probe.progress import Progress
 from se_probe.stats.by_block import channel_labels
+from se_probe.stats.counting import Extremes
 
 __all__ = ["class_moments", "moments_of", "reference_curve", "require_images"]
 
 
-def class_moments(record: xr.DataArray) -> xr.Dataset:
+def class_moments(
+    record: xr.DataArray, *, progress: Progress | None = None
+) -> xr.Dataset:
     """Count, mean and standard deviation of each gate over the images of each class.
 
     One pass over the rows in float64. Each class keeps its running count, mean and sum
@@ -27,12 +31,16 @@ def class_moments(record: xr.DataArray) -> xr.Dataset:
     ----------
     record : xr.DataArray, dims (image, channel)
         A gate record, finished or not. Only rows in state `RECORDED` count.
+    progress : callable, optional
+        Called with how many images are done and how many there are.
 
     Returns
     -------
     xr.Dataset
         `count`, dims (class_name,); `mean` and `sd`, dims (class_name, channel),
-        float64. `sd` divides by count - 1 and is NaN for a class of one image. Classes
+        float64. `sd` divides by count - 1 and is NaN for a class of one image. Over all
+        images, dims (channel,): `n_closed` and `n_open`, images whose gate is at most
+        0.05 and at least 0.95, `lowest` and `highest` gate. Classes
         with at least one recorded image, by `class_index`, then by name. The record's
         channel coordinates and attributes are kept.
 
@@ -57,16 +65,23 @@ def class_moments(record: xr.DataArray) -> xr.Dataset:
     classes = _classes_of(record)
     position = {name: k for k, name in enumerate(classes["class_name"])}
     running = _Moments.zeros(len(position), record.sizes["channel"])
+    extremes = Extremes.of(record)
+    n_done, n_images = 0, int(recorded(record).sum())
     for batch in row_batches(record):
         rows = np.array([position[name] for name in batch["class_name"].values])
         for k in np.unique(rows):
             running.add(k, batch.values[rows == k])
+        extremes.add(batch.values)
+        n_done += len(rows)
+        if progress is not None:
+            progress(n_done, n_images)
     dims = ("class_name", "channel")
     return xr.Dataset(
         {
             "count": ("class_name", running.count),
             "mean": (dims, running.mean),
             "sd": (dims, running.into_sd()),
+            **extremes.columns(),
         },
         coords={name: ("class_name", column) for name, column in classes.items()}
         | channel_labels(record),

@@ -1,6 +1,6 @@
 """How well the gates of one block tell the classes apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
@@ -10,41 +10,94 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.errors import UsageError
-from se_probe.gates import row_batches
-from se_probe.stats.by_block import block_order
-from se_probe.stats.moments import class_moments
+from se_probe.gates import State, block_names, recorded, row_batches
+from se_probe.progress import Progress
+from se_probe.stats.moments import class_moments, require_images
 
-__all__ = ["MIN_IMAGES", "separability", "wilson_interval"]
+__all__ = ["MIN_IMAGES", "balanced", "separability", "wilson_interval"]
 
+# With fewer images a leave-one-out mean is of three or less: mostly noise.
 MIN_IMAGES = 5
 
 
-def separability(record: xr.DataArray, moments: xr.Dataset | None = None) -> xr.Dataset:
+def balanced(record: xr.DataArray, least: int = MIN_IMAGES) -> xr.DataArray:
+    """Record in which the same number of images of each class counts.
+
+    That number is that of the smallest class with at least `least` images; of larger
+    classes the first ones are taken, smaller classes are left out. The state of all
+    other rows is `SKIPPED`.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+        A gate record. Only rows in state `RECORDED` count.
+    least : int, default 5
+
+    Returns
+    -------
+    xr.DataArray, dims (image, channel)
+        Without a single recorded row where no class is large enough.
+
+    Examples
+    --------
+    >>> from se_probe.gates import make_gates, recorded
+    >>> gates = make_gates({"SE_2_1": [[0.1]] * 6}, list("aababc"))
+    >>> recorded(balanced(gates, 2)).tolist()
+    [True, True, True, False, True, False]
+    """
+    is_recorded = recorded(record)
+    _, class_of, count = np.unique(
+        record["class_name"].values[is_recorded].astype(str),
+        return_inverse=True,
+        return_counts=True,
+    )
+    large = count[count >= least]
+    n_each = int(large.min()) if len(large) else 0
+    order = np.argsort(class_of, kind="stable")
+    position = np.empty(len(class_of), np.intp)
+    starts = np.concatenate([[0], np.cumsum(count)[:-1]])
+    position[order] = np.arange(len(class_of)) - np.repeat(starts, count)
+    taken = (position < n_each) & (count[class_of] >= least)
+    state = record["state"].values.copy()
+    state[np.flatnonzero(is_recorded)[~taken]] = State.SKIPPED
+    return record.assign_coords(state=("image", state))
+
+
+def separability(
+    record: xr.DataArray,
+    moments: xr.Dataset | None = None,
+    *,
+    progress: Progress | None = None,
+) -> xr.Dataset:
     """Accuracy of naming an image's class by the nearest class mean of its gates.
 
-    For each block by itself, over the classes with at least five images: every image
-    is given to the class whose mean gates are nearest in squared Euclidean distance,
-    its own class's mean being taken without it (leave-one-out); at a tie to the class
-    that comes first. A second pass over the rows.
+    For each block by itself, over the classes with at least five images, and over the
+    same number of images of each (:func:`balanced`): otherwise a few large classes
+    would decide. Every image is given to the class whose mean gates are nearest in
+    squared Euclidean distance, its own class's mean being taken without it
+    (leave-one-out); at a tie to the class that comes first.
 
-    The chance level is the share of the largest class, the accuracy of always naming
-    that one; it is 1/K where all K classes are equally large. On shuffled labels the
-    accuracy is near it, or below it: a mean without one image lies a little farther
-    off than the others, which shows where classes are small and channels independent.
+    The chance level is 1/K for K classes. On shuffled labels the accuracy is near it,
+    or a little below: a mean without one image lies a little farther off than the
+    others, which shows where classes are small and channels independent.
 
     Parameters
     ----------
     record : xr.DataArray, dims (image, channel)
         A gate record. Only rows in state `RECORDED` count.
     moments : xr.Dataset, optional
-        The record's moments, where they are known already; spares the first pass.
+        The record's moments, where they are known already; spares one pass where all
+        classes are equally large.
+    progress : callable, optional
+        Called with how many images are done and how many there are, in each pass.
 
     Returns
     -------
     xr.Dataset, dims (block,)
-        `accuracy`, its 95 % Wilson interval `low` and `high` (as if images were
-        independent), `chance`; all between 0 and 1, and NaN with fewer than two
-        classes of five images. `n_images` and `n_classes` that took part.
+        `separability`, its 95 % Wilson interval `separability_low` and
+        `separability_high` (as if images were independent), `chance`; all between 0 and
+        1, and NaN with fewer than two classes of five images. `separability_images`
+        and `separability_classes` that took part.
 
     Raises
     ------
@@ -56,26 +109,34 @@ def separability(record: xr.DataArray, moments: xr.Dataset | None = None) -> xr.
     >>> from se_probe.gates import make_gates
     >>> values = [[0.1]] * 5 + [[0.9]] * 5
     >>> gates = make_gates({"SE_2_1": values}, ["pug"] * 5 + ["cliff"] * 5)
-    >>> separability(gates)["accuracy"].item()
+    >>> separability(gates)["separability"].item()
     1.0
     """
-    known = class_moments(record) if moments is None else moments
-    large = known["count"].values >= MIN_IMAGES
-    count, mean = (known[name].isel(class_name=large) for name in ("count", "mean"))
-    n_images, n_classes = int(count.sum()), len(count)
-    blocks = block_order(record)
+    require_images(record)
+    same = balanced(record)
+    n_images = int(recorded(same).sum())
+    blocks = block_names(record)
+    n_classes = len(set(record["class_name"].values[recorded(same)]))
     if n_classes < 2:
         table = np.full((len(blocks), 4), np.nan)
     else:
-        chance = count.values.max() / n_images
-        hits = _count_hits(record, count, mean)
-        table = np.array(
-            [(h / n_images, chance, *wilson_interval(int(h), n_images)) for h in hits]
+        is_whole = moments is not None and n_images == int(moments["count"].sum())
+        known = (
+            moments
+            if moments is not None and is_whole
+            else class_moments(same, progress=progress)
         )
-    names = ("accuracy", "chance", "low", "high")
+        hits = _count_hits(same, known, blocks, progress)
+        table = np.array(
+            [
+                (h / n_images, 1 / n_classes, *wilson_interval(int(h), n_images))
+                for h in hits
+            ]
+        )
+    names = ("separability", "chance", "separability_low", "separability_high")
     columns = dict(zip(names, table.T, strict=True))
-    columns["n_images"] = np.full(len(blocks), n_images)
-    columns["n_classes"] = np.full(len(blocks), n_classes)
+    columns["separability_images"] = np.full(len(blocks), n_images)
+    columns["separability_classes"] = np.full(len(blocks), n_classes)
     return xr.Dataset(
         {name: ("block", column) for name, column in columns.items()},
         coords={"block": blocks},
@@ -157,15 +218,19 @@ class _BlockMeans:
 
 
 def _count_hits(
-    record: xr.DataArray, count: xr.DataArray, mean: xr.DataArray
+    record: xr.DataArray,
+    moments: xr.Dataset,
+    names: Sequence[str],
+    progress: Progress | None,
 ) -> npt.NDArray[np.int64]:
     """Images whose own class is nearest, for each block."""
-    blocks = list(_block_means(mean))
-    position = {name: k for k, name in enumerate(mean["class_name"].values)}
+    count, blocks = moments["count"], list(_block_means(moments, names))
+    position = {name: k for k, name in enumerate(moments["class_name"].values)}
     # Without image x the mean of its n becomes (n m - x) / (n - 1), which is farther
     # from x by the factor n / (n - 1).
     farther = (count.values / (count.values - 1.0)) ** 2
     hits = np.zeros(len(blocks), np.int64)
+    n_done, n_images = 0, int(recorded(record).sum())
     for batch in row_batches(record):
         own = np.array([position.get(n, -1) for n in batch["class_name"].values])
         gates, own = batch.values[own >= 0], own[own >= 0]
@@ -173,14 +238,17 @@ def _count_hits(
             distances = block.squared_distances(gates)
             distances[np.arange(len(own)), own] *= farther[own]
             hits[b] += np.count_nonzero(distances.argmin(axis=1) == own)
+        n_done += batch.sizes["image"]
+        if progress is not None:
+            progress(n_done, n_images)
     return hits
 
 
-def _block_means(mean: xr.DataArray) -> Iterator[_BlockMeans]:
-    """Each block's class means, in network order."""
-    for block in block_order(mean):
-        channels = np.flatnonzero(mean["block"].values == block)
-        means = mean.values[:, channels]
+def _block_means(moments: xr.Dataset, names: Sequence[str]) -> Iterator[_BlockMeans]:
+    """Each block's class means."""
+    for block in names:
+        channels = np.flatnonzero(moments["block"].values == block)
+        means = moments["mean"].values[:, channels]
         centre = means.mean(axis=0)
         means -= centre
         yield _BlockMeans(channels, centre, means, _squared_lengths(means))

@@ -20,17 +20,23 @@ __all__ = [
     "rank_blocks",
 ]
 
-Criterion = Literal["input_dependence", "between", "separability", "open", "closed"]
+Criterion = Literal[
+    "input_dependence",
+    "class_share",
+    "separability",
+    "saturated_open",
+    "saturated_closed",
+]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 
-# Variable of the summary, and whether its small (+1) or large (-1) values mean that the
-# gates can be spared: a saturated gate is a constant already.
-_VARIABLES: dict[str, tuple[str, int]] = {
-    "input_dependence": ("input_dependence", 1),
-    "between": ("between", 1),
-    "separability": ("accuracy", 1),
-    "open": ("open", -1),
-    "closed": ("closed", -1),
+# Whether small (+1) or large (-1) values mean that a block can be removed: a saturated
+# gate is a constant already.
+_SIGNS: dict[str, int] = {
+    "input_dependence": 1,
+    "class_share": 1,
+    "separability": 1,
+    "saturated_open": -1,
+    "saturated_closed": -1,
 }
 _FACTS = ("parameters", "macs")
 
@@ -63,9 +69,9 @@ def rank_blocks(summary: xr.Dataset, by: Criterion = "input_dependence") -> xr.D
     summary : xr.Dataset, dims (block,)
         From :func:`~se_probe.stats.block_summary`.
     by : str, default "input_dependence"
-        "input_dependence", "between" (the between-class share of the gate variance)
-        and "separability" (of the classes by the block's gates) rank small values
-        first; "open" and "closed" (saturation at 1 and at 0) rank large values first.
+        "input_dependence", "class_share" (of what changes from image to image) and
+        "separability" (of the classes by the block's gates) rank small values first;
+        "saturated_open" and "saturated_closed" rank large values first.
 
     Returns
     -------
@@ -96,8 +102,8 @@ def rank_blocks(summary: xr.Dataset, by: Criterion = "input_dependence") -> xr.D
     if not np.isfinite(score).any():
         raise GateRecordError(
             f"no block's {by} is known, so they cannot be ranked by it. The record "
-            f"needs two images for input_dependence, two classes of two for between, "
-            f"and two of {MIN_IMAGES} for separability"
+            "needs two images for input_dependence, two classes of two for "
+            f"class_share, and two of {MIN_IMAGES} for separability"
         )
     order = np.argsort(score.values, kind="stable")
     known = summary.assign(_known_facts(summary)).assign(score=score)
@@ -124,12 +130,9 @@ def block_scores(summary: xr.Dataset, by: Criterion) -> xr.DataArray:
     UsageError
         If the criterion is unknown.
     """
-    if by not in _VARIABLES:
-        raise UsageError(
-            f"blocks are ranked by one of {', '.join(_VARIABLES)}; got {by!r}"
-        )
-    variable, sign = _VARIABLES[by]
-    return sign * summary[variable]
+    if by not in _SIGNS:
+        raise UsageError(f"blocks are ranked by one of {', '.join(_SIGNS)}; got {by!r}")
+    return _SIGNS[by] * summary[by]
 
 
 def rank_agreement(criterion: xr.DataArray, measured: xr.DataArray) -> RankAgreement:

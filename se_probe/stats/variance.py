@@ -3,7 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from se_probe.stats.by_block import block_order, sum_by_block
+from se_probe.gates import block_names
+from se_probe.stats.by_block import sum_by_block
 
 __all__ = ["input_dependence", "variance_shares"]
 
@@ -21,7 +22,10 @@ def variance_shares(moments: xr.Dataset) -> xr.Dataset:
     * between channels = sum over the channels of (channel mean - block mean)**2,
       the mean of a channel being the mean over the N images
 
-    and each is divided by the sum of the three. Subtracting `within` takes out what
+    and each is divided by the sum of the three. The class share is between /
+    (between + within), the intraclass correlation ICC(1) pooled over the block's
+    channels: how much of what changes from image to image is the class, whatever
+    constant offsets the channels have. Subtracting `within` takes out what
     chance alone puts between the means of few images. The difference is cut off at 0
     once for the block: cut off channel by channel, noise would add up again.
 
@@ -33,14 +37,19 @@ def variance_shares(moments: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xr.Dataset, dims (block,)
-        `within`, `between`, `between_channels`: fractions between 0 and 1 that sum to
-        1. NaN where fewer than two classes have two images, and for a block whose
-        gates are all one number.
+        `class_share`, a fraction between 0 and 1, and the shares of the total
+        `within`, `between`, `between_channels`, which sum to 1. NaN where fewer than
+        two classes have two images, and for a block whose gates are all one number
+        (`class_share`: that are the same for all images).
+        `class_share_images` and `class_share_classes` that took part.
 
     References
     ----------
     Searle, Casella, McCulloch. Variance Components. Wiley 1992, chapter 3.
     https://doi.org/10.1002/9780470316856
+
+    Shrout, Fleiss. Intraclass Correlations. Psychological Bulletin 86, 1979.
+    https://doi.org/10.1037/0033-2909.86.2.420
 
     Examples
     --------
@@ -54,8 +63,13 @@ def variance_shares(moments: xr.Dataset) -> xr.Dataset:
     repeated = moments.isel(class_name=moments["count"].values >= 2)
     count = repeated["count"].values
     n_images, n_classes = count.sum(), len(count)
+    n_blocks = len(block_names(moments))
+    numbers = {
+        "class_share_images": ("block", np.full(n_blocks, n_images)),
+        "class_share_classes": ("block", np.full(n_blocks, n_classes)),
+    }
     if n_classes < 2:
-        return _unknown_shares(moments)
+        return _unknown_shares(moments).assign(numbers)
     channels = _sums_of_squares(repeated)
     sums = sum_by_block(channels[["within", "between"]])
     within = sums["within"] / (n_images - n_classes)
@@ -68,7 +82,10 @@ def variance_shares(moments: xr.Dataset) -> xr.Dataset:
             "between_channels": _spread_of_channels(channels["mean"]),
         }
     )
-    return components / components.to_array().sum("variable", skipna=False)
+    shares = components / components.to_array().sum("variable", skipna=False)
+    moving = components["between"] + components["within"]
+    shares = shares.assign(class_share=components["between"] / moving)
+    return shares.sel(block=block_names(moments)).assign(numbers)
 
 
 def input_dependence(moments: xr.Dataset) -> xr.DataArray:
@@ -105,7 +122,8 @@ def input_dependence(moments: xr.Dataset) -> xr.DataArray:
     power = variance + channels["mean"] ** 2
     parts = sum_by_block(xr.Dataset({"variance": variance, "power": power}))
     ratio = (parts["variance"] / parts["power"]).where(parts["power"] > 0, 0.0)
-    return ratio.where(n_images > 1).rename("input_dependence")
+    known = ratio.where(n_images > 1).rename("input_dependence")
+    return known.sel(block=block_names(moments))
 
 
 def _sums_of_squares(moments: xr.Dataset) -> xr.Dataset:
@@ -126,7 +144,7 @@ def _spread_of_channels(mean: xr.DataArray) -> xr.DataArray:
 
 
 def _unknown_shares(moments: xr.Dataset) -> xr.Dataset:
-    blocks = block_order(moments)
+    blocks = block_names(moments)
     nan = ("block", np.full(len(blocks), np.nan))
-    names = ("within", "between", "between_channels")
+    names = ("within", "between", "between_channels", "class_share")
     return xr.Dataset(dict.fromkeys(names, nan), coords={"block": blocks})

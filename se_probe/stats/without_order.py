@@ -5,7 +5,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.errors import GateRecordError
-from se_probe.stats.by_block import block_order
+from se_probe.gates import block_names
 from se_probe.stats.moments import reference_curve
 
 __all__ = ["class_similarity", "compare_without_order"]
@@ -57,7 +57,7 @@ def compare_without_order(first: xr.Dataset, second: xr.Dataset) -> xr.Dataset:
     (0.0, 1.0)
     """
     _check_alike(first, second)
-    blocks = block_order(first)
+    blocks = block_names(first)
     columns: dict[str, list[float]] = {
         "profile_difference": [],
         "class_profile_difference": [],

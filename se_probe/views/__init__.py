@@ -7,14 +7,24 @@ the table beside a picture is ``view.to_dataframe()``. Nothing is drawn here.
 """
 
 from se_probe.views.batches import batch_rows, check_batches
+from se_probe.views.binning import fit_rows
+from se_probe.views.captions import (
+    Source,
+    depth_caption,
+    profiles_caption,
+    rows_caption,
+    spread_caption,
+)
 from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
 from se_probe.views.history import learning_curve
 from se_probe.views.pairs import RecordPair, paired_rows
 from se_probe.views.profiles import class_profiles
-from se_probe.views.rows import rows_table, sorted_rows
+from se_probe.views.rows import ChannelOrder, rows_table, sorted_rows
 from se_probe.views.selection import (
     Chosen,
+    NChannels,
+    Sampling,
     Selection,
     block_part,
     default_blocks,
@@ -24,12 +34,16 @@ from se_probe.views.selection import (
     listed,
     pick_channels,
 )
-from se_probe.views.words import describe_depth
+from se_probe.views.words import describe_depth, rank_correlation
 
 __all__ = [
+    "ChannelOrder",
     "Chosen",
+    "NChannels",
     "RecordPair",
+    "Sampling",
     "Selection",
+    "Source",
     "batch_rows",
     "block_costs",
     "block_part",
@@ -38,14 +52,20 @@ __all__ = [
     "default_blocks",
     "default_classes",
     "default_pair",
+    "depth_caption",
     "depth_profile",
     "describe_depth",
     "find_classes",
+    "fit_rows",
     "freezing_costs",
     "learning_curve",
     "listed",
     "paired_rows",
     "pick_channels",
+    "profiles_caption",
+    "rank_correlation",
+    "rows_caption",
     "rows_table",
     "sorted_rows",
+    "spread_caption",
 ]

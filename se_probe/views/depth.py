@@ -2,22 +2,28 @@
 
 import xarray as xr
 
+from se_probe.progress import Progress
 from se_probe.stats import block_summary
 
 __all__ = ["depth_profile"]
 
 
 def depth_profile(
-    record: xr.DataArray, moments: xr.Dataset | None = None
+    record: xr.DataArray,
+    moments: xr.Dataset | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> xr.Dataset:
     """Every statistic of every block, from the input of the network to its output.
 
     Parameters
     ----------
     record : xr.DataArray, dims (image, channel)
-        A gate record; saturation and separability read all of its rows.
+        A gate record; separability reads all of its rows.
     moments : xr.Dataset, optional
         The record's moments, where they are known already; spares one pass.
+    progress : callable, optional
+        Called with how many images are done and how many there are, in each pass.
 
     Returns
     -------
@@ -29,4 +35,4 @@ def depth_profile(
     GateRecordError
         If no image was recorded, or a class name occurs with two wnids or two indices.
     """
-    return block_summary(record, moments)
+    return block_summary(record, moments, progress=progress)

@@ -52,7 +52,8 @@ def paired_rows(
         `first`, `second` and `difference` (second - first), with the coordinates of
         :func:`sorted_rows`. Where the channels are not in order, they are sorted within
         each block by their mean gate in each record, the largest first, and `channel`
-        is the rank. As attributes `labels`, `is_in_order` and `images_per_row`.
+        is the rank. As attributes `labels`, `is_in_order`, `channel_order`
+        and `images_per_row`.
 
     Raises
     ------
@@ -80,6 +81,7 @@ def paired_rows(
         attrs={
             "labels": list(pair.labels),
             "is_in_order": pair.is_in_order,
+            "channel_order": "index" if pair.is_in_order else "mean",
             "images_per_row": first.attrs["images_per_row"],
         },
     )

@@ -74,7 +74,8 @@ def class_profiles(
         "sampling": selection.sampling,
     }
     return (
-        shown.sel(class_name=chosen.classes)
+        shown[["count", "mean", "sd"]]
+        .sel(class_name=chosen.classes)
         .assign(reference=reference_curve(shown))
         .assign_coords(channel=chosen.channels)
         .assign_attrs(facts)

@@ -40,15 +40,15 @@ _N_DEFAULT_CLASSES = 10
 _PAPERS_PAIR = ("n01443537", "n02690373")  # goldfish and plane
 
 Sampling = Literal["even", "random"]
-NChannels = int | Literal["all"]
+NChannels = int | Literal["all"] | Sequence[int]
 Labelled = TypeVar("Labelled", xr.DataArray, xr.Dataset)
 
 
 class Choices(TypedDict, total=False):
     """The fields of :class:`Selection`, where a view is asked for by keywords."""
 
-    classes: Sequence[str] | None
-    blocks: Sequence[str] | None
+    classes: str | Sequence[str] | None
+    blocks: str | Sequence[str] | None
     channels: NChannels
     sampling: Sampling
     seed: int
@@ -82,13 +82,14 @@ class Selection:
 
     Parameters
     ----------
-    classes : sequence of str, optional
+    classes : str or sequence of str, optional
         Recorded names, or what :meth:`~se_probe.class_names.LabelSet.find` takes. All
         recorded classes, by class index, by default.
-    blocks : sequence of str, optional
+    blocks : str or sequence of str, optional
         Names, module paths or globs of either; :func:`default_blocks` otherwise.
-    channels : int or "all", default 50
-        How many channels of each block; all of them where the block has no more.
+    channels : int, "all" or sequence of int, default 50
+        How many channels of each block (all of them where the block has no more), or
+        which ones, by their number within the block.
     sampling : {"even", "random"}, default "even"
         Evenly spaced from the first channel to the last, or drawn without replacement.
     seed : int, default 0
@@ -102,8 +103,8 @@ class Selection:
     array([2])
     """
 
-    classes: Sequence[str] | None = None
-    blocks: Sequence[str] | None = None
+    classes: str | Sequence[str] | None = None
+    blocks: str | Sequence[str] | None = None
     channels: NChannels = 50
     sampling: Sampling = "even"
     seed: int = 0
@@ -151,14 +152,20 @@ class Selection:
         UsageError
             If there are no classes, or the channels cannot be meant.
         """
-        classes = find_classes(source, self.classes)
+        classes = find_classes(source, _several(self.classes))
         facts = block_facts(source)
         blocks = (
-            match_blocks(self.blocks, facts) if self.blocks else default_blocks(facts)
+            match_blocks(_several(self.blocks) or (), facts)
+            if self.blocks
+            else default_blocks(facts)
         )
         every = np.arange(source.sizes["channel"])
         places = {block: every[block_channels(source, block)] for block in blocks}
-        picked = [self._pick(channels) for channels in places.values()]
+        number = source["channel_in_block"].values
+        picked = [
+            channels[self._pick(block, number[channels])]
+            for block, channels in places.items()
+        ]
         return Chosen(
             classes,
             blocks,
@@ -170,9 +177,22 @@ class Selection:
         """The same classes and blocks, with every channel."""
         return replace(self, channels="all")
 
-    def _pick(self, channels: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-        shown = pick_channels(len(channels), self.channels, self.sampling, self.seed)
-        return channels[shown]
+    def _pick(
+        self, block: str, numbers: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.intp]:
+        """Which of a block's channels are shown, given their numbers within it."""
+        if isinstance(self.channels, int | str):
+            return pick_channels(len(numbers), self.channels, self.sampling, self.seed)
+        asked = list(dict.fromkeys(self.channels))
+        missing = [number for number in asked if number not in numbers]
+        if missing or not asked:
+            raise UsageError(
+                f"{block} has the channels {numbers.min()} to {numbers.max()}"
+                + (", of which some were cut" * int(len(numbers) <= numbers.max()))
+                + f"; got {listed([str(each) for each in missing]) or 'none'}"
+            )
+        position = {int(number): k for k, number in enumerate(numbers)}
+        return np.array([position[number] for number in asked], dtype=np.intp)
 
 
 def default_blocks(facts: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -180,7 +200,8 @@ def default_blocks(facts: Sequence[Mapping[str, Any]]) -> list[str]:
 
     The last block of each earlier stage, then of the last stage the first, the last
     and evenly spaced ones between. For a network of ResNet-50's shape these are the
-    panels of the paper's figure: SE_2_3, SE_3_4, SE_4_6, SE_5_1, SE_5_2, SE_5_3.
+    panels of the paper's figure: SE_2_3, SE_3_4, SE_4_6, SE_5_1, SE_5_2, SE_5_3. Where
+    none of them is in the first quarter of the network, its first block is shown too.
 
     Parameters
     ----------
@@ -210,13 +231,17 @@ def default_blocks(facts: Sequence[Mapping[str, Any]]) -> list[str]:
     *earlier, last_stage = stages.values()
     n_kept = min(2, len(last_stage))
     ends = [blocks[-1] for blocks in earlier][n_kept - MAX_PANELS :]
+    names = [str(fact["name"]) for fact in facts]
+    first = (ends or last_stage)[0]
+    if names.index(first) >= max(1, len(names) / 4):
+        ends = [names[0], *ends[-(MAX_PANELS - n_kept - 1) :]]
     picked = pick_channels(len(last_stage), MAX_PANELS - len(ends))
     return ends + [last_stage[i] for i in picked]
 
 
 def pick_channels(
     n_channels: int,
-    channels: NChannels = 50,
+    channels: int | Literal["all"] = 50,
     sampling: Sampling = "even",
     seed: int = 0,
 ) -> npt.NDArray[np.intp]:
@@ -379,6 +404,11 @@ def default_pair(source: xr.DataArray | xr.Dataset) -> list[str]:
         str(name) for wnid in _PAPERS_PAIR for name in wnid_of if wnid_of[name] == wnid
     ]
     return papers if len(papers) == 2 else [str(name) for name in wnid_of][:2]
+
+
+def _several(names: str | Sequence[str] | None) -> Sequence[str] | None:
+    """A single name is a list of one, not of its letters."""
+    return [names] if isinstance(names, str) else names
 
 
 def listed(names: Sequence[str], n_shown: int = 8) -> str:

@@ -446,7 +446,7 @@ def test_gates_made_in_python_are_accepted_by_the_figures(tmp_path):
     paths, summary = write_figures(gates, tmp_path, formats=["png"])
 
     assert len(paths) == 8
-    assert summary["between"].sizes == {"block": 1}
+    assert summary["class_share"].sizes == {"block": 1}
 
 
 # --- on real photos ------------------------------------------------------------------

@@ -78,13 +78,13 @@ def test_rank_needs_the_record_only_and_no_torch(command, two_blocks, monkeypatc
 
 
 def test_rank_prints_plain_json(command, two_blocks):
-    status, out, _ = command("rank", "run.zarr", "--by", "between", "--json")
+    status, out, _ = command("rank", "run.zarr", "--by", "class_share", "--json")
 
     facts = json.loads(out, parse_constant=lambda name: pytest.fail(name))
     assert status == 0
-    assert facts["ranked_by"] == "between"
+    assert facts["ranked_by"] == "class_share"
     assert [block["rank"] for block in facts["blocks"]] == [1, 2]
-    assert facts["blocks"][0]["score"] == facts["blocks"][0]["between"]
+    assert facts["blocks"][0]["score"] == facts["blocks"][0]["class_share"]
     assert "measured" not in facts
 
 

@@ -17,12 +17,12 @@ def test_depth_curves_are_the_summary_in_network_order(record, moments):
     fig = figure_depth(summary)
 
     labels = {
-        "accuracy": "accuracy",
+        "separability": "separability",
         "chance": "chance",
-        "between": "between",
+        "class_share": "class share",
         "input_dependence": "input dependence",
-        "open": "saturated at 1",
-        "closed": "saturated at 0",
+        "saturated_open": "saturated open",
+        "saturated_closed": "saturated closed",
     }
     lines = [line for ax in fig.axes for line in ax.lines]
     for variable, label in labels.items():
@@ -32,14 +32,15 @@ def test_depth_curves_are_the_summary_in_network_order(record, moments):
     assert named == [fact["name"] for fact in block_facts_of(RESNET50)]
 
 
-def test_accuracy_is_drawn_with_its_interval(record, moments):
+def test_separability_is_drawn_with_its_interval(record, moments):
     summary = depth_profile(record, moments)
 
-    ax = plot_depth_summary(summary, ["accuracy"])
+    ax = plot_depth_summary(summary, ["separability"])
 
     (intervals,) = ax.collections
     ends = np.array([segment[:, 1] for segment in intervals.get_segments()])
-    np.testing.assert_array_equal(ends.T, [summary["low"], summary["high"]])
+    expected = [summary[f"separability_{end}"] for end in ("low", "high")]
+    np.testing.assert_array_equal(ends.T, expected)
 
 
 def test_depth_says_when_there_are_too_few_images():
@@ -53,8 +54,55 @@ def test_depth_says_when_there_are_too_few_images():
 
 
 def test_unknown_quantity_is_refused(record):
-    with pytest.raises(UsageError, match=r"quantities of accuracy.*got depth"):
+    with pytest.raises(UsageError, match=r"quantities of separability.*got depth"):
         plot_depth_summary(depth_profile(record), ["depth"])
+
+
+def test_legend_says_how_many_images_and_classes_a_quantity_rests_on(record):
+    fig = figure_depth(depth_profile(record))
+
+    texts = [ax.get_legend().get_texts()[0].get_text() for ax in fig.axes]
+    assert texts[0].endswith("(15 images, 3 classes)")  # five of each large class
+    assert texts[1].endswith("(22 images, 4 classes)")
+    assert texts[2].endswith("(23 images)")
+
+
+def test_panels_of_different_scales_say_so(record):
+    fig = figure_depth(depth_profile(record))
+
+    scales = {ax.get_ylim() for ax in fig.axes}
+    texts = [text.get_text() for text in fig.texts]
+    assert ("The panels have different scales." in texts) == (len(scales) > 1)
+    assert len(scales) > 1
+
+
+def test_one_block_is_written_as_a_table(digits):
+    view = depth_profile(digits)
+
+    fig = figure_depth(view)
+
+    (ax,) = fig.axes
+    assert not ax.get_legend()
+    written = [text.get_text() for text in ax.texts]
+    one = view.isel(block=0)
+    assert written[0] == "SE_2_1"
+    assert f"{one['class_share'].item():.3g}" in written
+    assert any(f"{one['separability'].item():.3g} (" in text for text in written)
+
+
+def test_unknown_saturation_is_said_to_be_so():
+    gates = {f"SE_2_{k}": 1 + np.random.default_rng(k).random((12, 3)) for k in (1, 2)}
+
+    fig = figure_depth(depth_profile(make_gates(gates, ["a", "b"] * 6)))
+
+    assert [text.get_text() for text in fig.axes[3].texts] == [
+        "not known: gates do not end at 0 and 1"
+    ]
+
+
+@pytest.mark.mpl_image_compare(**LOOK)
+def test_table_of_one_block_looks_as_before(digits):
+    return figure_depth(depth_profile(digits))
 
 
 @pytest.mark.mpl_image_compare(**LOOK)

@@ -6,6 +6,7 @@ from matplotlib.colors import to_hex
 
 from figures import LOOK, curve, legend_texts
 from records import PAPERS_CLASSES
+from se_probe.gates import make_gates
 from se_probe.plots import figure_profiles, figure_spread, plot_class_spread
 from se_probe.views import class_profiles
 
@@ -44,9 +45,21 @@ def test_class_keeps_its_style_from_the_profiles_to_the_spread(moments):
 def test_class_of_one_image_has_a_curve_and_no_band(moments):
     fig = figure_spread(class_profiles(moments, classes=["tench"]))
 
-    assert legend_texts(fig) == ["tench (1 image)"]
+    assert legend_texts(fig) == ["tench (only 1 image)"]
     bands = [band for ax in fig.axes for band in ax.collections]
     assert not any(len(path.vertices) for band in bands for path in band.get_paths())
+
+
+def test_no_band_is_cut():
+    gates = np.tile([[0.0], [0.0], [0.0], [1.0]], (5, 3))
+    view = class_profiles(make_gates({"SE_2_1": gates}, ["a"] * 20))
+
+    ax = plot_class_spread(view)
+
+    low, high = ax.get_ylim()
+    ends = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert low < ends.min() < 0
+    assert ends.max() < high
 
 
 @pytest.mark.mpl_image_compare(**LOOK)

@@ -1,4 +1,4 @@
-"""The order in which blocks could be spared, and how well it predicts."""
+"""The order in which blocks could be removed, and how well it predicts."""
 
 import numpy as np
 import pytest
@@ -34,10 +34,10 @@ def order_of(ranking):
     ("by", "variable", "expected"),
     [
         ("input_dependence", "input_dependence", "231"),
-        ("between", "between", "231"),
-        ("separability", "accuracy", "231"),
-        ("open", "open", "132"),
-        ("closed", "closed", "132"),
+        ("class_share", "class_share", "231"),
+        ("separability", "separability", "231"),
+        ("saturated_open", "saturated_open", "132"),
+        ("saturated_closed", "saturated_closed", "132"),
     ],
 )
 def test_what_does_least_with_its_input_comes_first(by, variable, expected):
@@ -63,9 +63,9 @@ def test_ranking_begins_with_the_most_constant_gates_of_a_record():
 
 
 def test_blocks_of_equal_score_keep_the_order_of_the_network():
-    summary = summary_of(closed=[0.0, 0.25, 0.0] + [0.0] * 9)
+    summary = summary_of(saturated_closed=[0.0, 0.25, 0.0] + [0.0] * 9)
 
-    ranking = rank_blocks(summary, "closed")
+    ranking = rank_blocks(summary, "saturated_closed")
 
     assert order_of(ranking) == ["2", "1", *map(str, range(3, 13))]
 
@@ -105,7 +105,7 @@ def test_unknown_criterion_is_refused():
         rank_blocks(summary_of(input_dependence=[0.1]), "depth")
 
 
-@pytest.mark.parametrize("by", ["input_dependence", "between", "separability"])
+@pytest.mark.parametrize("by", ["input_dependence", "class_share", "separability"])
 def test_criterion_that_needs_more_images_is_refused(by):
     summary = block_summary(make_gates({"SE_2_1": [[0.3]]}, ["pug"]))
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from se_probe.errors import GateRecordError
+from se_probe.errors import GateRecordError, UsageError
 from se_probe.gates import (
     State,
     block_channels,
     create_record,
+    make_gates,
     open_gates,
     write_batch,
 )
@@ -123,3 +124,31 @@ def test_channels_of_a_cut_record_keep_their_numbers(record):
         *("SE_2_1/1", "SE_2_1/7"),
         *("SE_2_2/3", "SE_2_2/8"),
     ]
+
+
+def test_channels_by_class_form_blocks(record):
+    gates = np.full((30, 9), 0.3)
+    names = np.repeat(["a", "b", "c"], 10)
+    for channel in range(9):
+        gates[names == "abc"[channel % 3], channel] += 0.1 + 0.01 * channel
+    tagged = make_gates({"SE_2_1": gates}, names)
+
+    rows = sorted_rows(tagged, channel_order="class")
+
+    assert rows["channel_in_block"].values.tolist() == [0, 3, 6, 1, 4, 7, 2, 5, 8]
+    np.testing.assert_array_equal(rows, gates[:, rows["channel_in_block"]].astype("f4"))
+    assert rows.attrs["channel_order"] == "class"
+
+
+def test_channels_by_class_stay_within_their_blocks(record):
+    rows = sorted_rows(record, blocks=["SE_5_*"], channel_order="class")
+
+    assert list(dict.fromkeys(rows["block"].values)) == ["SE_5_1", "SE_5_2", "SE_5_3"]
+    assert set(rows["channel"].values) == set(
+        np.flatnonzero(np.char.startswith(record["block"].values.astype(str), "SE_5"))
+    )
+
+
+def test_unknown_channel_order_is_refused(record):
+    with pytest.raises(UsageError, match="channel order index or class, got 'mean'"):
+        sorted_rows(record, channel_order="mean")

@@ -24,13 +24,13 @@ from se_probe.views import (
         (RESNET50, "SE_2_3 SE_3_4 SE_4_6 SE_5_1 SE_5_2 SE_5_3"),
         ({2: 3, 3: 8, 4: 36, 5: 3}, "SE_2_3 SE_3_8 SE_4_36 SE_5_1 SE_5_2 SE_5_3"),
         ({2: 2, 3: 2, 4: 2, 5: 2}, "SE_2_2 SE_3_2 SE_4_2 SE_5_1 SE_5_2"),
-        ({4: 8, 5: 8}, "SE_4_8 SE_5_1 SE_5_3 SE_5_5 SE_5_6 SE_5_8"),
+        ({4: 8, 5: 8}, "SE_4_1 SE_4_8 SE_5_1 SE_5_3 SE_5_6 SE_5_8"),
         ({2: 1}, "SE_2_1"),
         (
             {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 9},
             "SE_2_1 SE_3_1 SE_4_1 SE_5_1 SE_6_1 SE_6_9",
         ),
-        ({0: 3, 1: 1}, "SE_0_3 SE_1_1"),
+        ({0: 3, 1: 1}, "SE_0_1 SE_0_3 SE_1_1"),
     ],
 )
 def test_default_blocks_end_the_stages_and_span_the_last(stages, expected):
@@ -141,6 +141,29 @@ def test_classes_without_a_recorded_image_are_not_there(record):
     assert "pug" not in find_classes(cut, None)
     with pytest.raises(ClassNameError, match="no image of 254 n02110958 pug"):
         find_classes(cut, ["pug"])
+
+
+def test_channels_may_be_named_by_their_numbers(record):
+    chosen = Selection(blocks="SE_3_2", channels=[5, 0, 3]).resolve(record)
+
+    start = 3 * 32 + 64
+    assert chosen.channels.tolist() == [start + 5, start, start + 3]
+
+
+def test_channels_that_a_block_lacks_are_refused(record):
+    cut = record.isel(channel=[0, 2, 4])
+
+    with pytest.raises(UsageError, match="SE_2_1 has the channels 0 to 31; got 32"):
+        Selection(blocks="SE_2_1", channels=[0, 32]).resolve(record)
+    with pytest.raises(UsageError, match="of which some were cut; got 1, 3"):
+        Selection(channels=[0, 1, 3]).resolve(cut)
+
+
+def test_a_single_name_is_one_name(record):
+    chosen = Selection(classes="goldfish", blocks="SE_5_*").resolve(record)
+
+    assert chosen.classes == ["goldfish"]
+    assert chosen.blocks == ["SE_5_1", "SE_5_2", "SE_5_3"]
 
 
 def test_a_selection_and_keywords_beside_it_are_refused(moments):

@@ -1,0 +1,148 @@
+"""Numbers of a large record kept beside it, and used while it is unchanged."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+__all__ = ["Kept"]
+
+# Below this many bytes of gates, computing anew takes less than a second or so.
+_WORTH_KEEPING = 200 * 2**20
+
+
+class Kept:
+    """What was computed from a record, in the folder `RUN.stats` beside `RUN.zarr`.
+
+    It is used again while the files of the record and the rows that count are the
+    same. Without a path, for small records, and where the folder cannot be written,
+    everything is computed anew.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+    path : path, optional
+        Where the record lies on disk.
+
+    Examples
+    --------
+    >>> from se_probe.gates import make_gates
+    >>> kept = Kept(make_gates({"SE_2_1": [[0.5]]}, ["pug"]), None)
+    >>> kept.get("answer", lambda: xr.Dataset({"n": 42}))["n"].item()
+    42
+    """
+
+    def __init__(self, record: xr.DataArray, path: str | Path | None) -> None:
+        self._folder: Path | None = None
+        self._attrs, self._here = dict(record.attrs), dict[str, xr.Dataset]()
+        self._stamp = ""
+        if path is not None and Path(path).is_dir() and _size(record) > _WORTH_KEEPING:
+            self._folder = Path(path).with_suffix(".stats")
+            self._stamp = f"{_stamp(Path(path))}-{_rows(record)}"
+
+    def get(
+        self, name: str, compute: Callable[[], xr.Dataset], **settings: Any
+    ) -> xr.Dataset:
+        """What `compute` gives, or gave before for the same record and settings.
+
+        Parameters
+        ----------
+        name : str
+        compute : callable
+        **settings
+            Whatever else the result depends on, in plain JSON types.
+
+        Returns
+        -------
+        xr.Dataset
+        """
+        key = f"{name}-{_digest([self._stamp, settings])}"
+        if key not in self._here:
+            found = self._from_disk(key)
+            self._here[key] = self._made(key, compute) if found is None else found
+        return self._here[key]
+
+    def _from_disk(self, key: str) -> xr.Dataset | None:
+        if self._folder is None:
+            return None
+        with suppress(OSError, ValueError, KeyError):
+            made = _read(self._folder / f"{key}.zarr")
+            return made.assign_attrs({**self._attrs, **made.attrs})
+        return None
+
+    def _made(self, key: str, compute: Callable[[], xr.Dataset]) -> xr.Dataset:
+        made = compute()
+        if self._folder is not None:
+            with suppress(OSError):
+                self._forget_others(self._folder)
+                own = {k: v for k, v in made.attrs.items() if k not in self._attrs}
+                bare = made.drop_attrs(deep=False).assign_attrs(own)
+                _write(bare, self._folder / f"{key}.zarr")
+        return made
+
+    def _forget_others(self, folder: Path) -> None:
+        """Remove what belongs to an earlier state of the record."""
+        mark, state = folder / "record", self._stamp.partition("-")[0]
+        if mark.is_file() and mark.read_text(encoding="utf-8") != state:
+            shutil.rmtree(folder)
+        folder.mkdir(exist_ok=True)
+        mark.write_text(state, encoding="utf-8")
+
+
+def _size(record: xr.DataArray) -> int:
+    return record.size * record.dtype.itemsize
+
+
+def _stamp(path: Path) -> str:
+    """Hash over names, sizes and times of the files of a record."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            facts = file.stat()
+            name = file.relative_to(path).as_posix()
+            digest.update(f"{name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _rows(record: xr.DataArray) -> str:
+    """Hash over which rows and channels count, and what they are called."""
+    names = ("class_name", "wnid", "class_index", "state", "block", "channel_in_block")
+    columns = [record[name].values for name in names]
+    digest = hashlib.sha256()
+    for column in columns:
+        text = column.dtype == object
+        digest.update("\0".join(column).encode() if text else column.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _write(made: xr.Dataset, place: Path) -> None:
+    building = place.with_name(f"{place.name}.{os.getpid()}.new")
+    plain = {name: {"compressors": None} for name in made.variables}
+    try:
+        made.to_zarr(building, zarr_format=3, consolidated=False, encoding=plain)
+        building.rename(place)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _read(place: Path) -> xr.Dataset:
+    if not place.is_dir():
+        raise FileNotFoundError(place)
+    made: xr.Dataset = xr.open_zarr(place, chunks=None, consolidated=False).load()
+    for name, variable in made.variables.items():
+        # Zarr's strings come back as StringDType; plain objects work everywhere.
+        if variable.dtype.kind in "TU":
+            made[name] = (variable.dims, np.asarray(variable.values, dtype=object))
+    return made

@@ -1,0 +1,184 @@
+"""What stands under a figure in a thesis: what it shows, of what, and where from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from se_probe.gates import block_names
+from se_probe.views.words import describe_depth
+
+__all__ = [
+    "Source",
+    "depth_caption",
+    "profiles_caption",
+    "rows_caption",
+    "spread_caption",
+]
+
+_N_NAMED = 20
+
+# What only the caller knows: the `record` and the `command` that drew the figure.
+Source = Mapping[str, str]
+
+
+def profiles_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the class profiles.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (class_name, channel)
+        From :func:`~se_probe.views.class_profiles`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+        Sentences, then one line each for network, data, record and command.
+    """
+    n_all = view.attrs["n_recorded_classes"]
+    shown = (
+        f"Class profiles: mean gate of each class over {_channels(view)} of "
+        f"{_blocks(view)}. The reference curve is the mean of the means of all "
+        f"{n_all:,} recorded classes."
+    )
+    return _caption(view.attrs, [shown, _classes(view)], source)
+
+
+def spread_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the spread within classes.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (class_name, channel)
+        The classes that are drawn.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    shown = (
+        "Spread within classes: mean gate of each class and a band of one standard "
+        f"deviation (n - 1) over {_channels(view)} of {_blocks(view)}."
+    )
+    return _caption(view.attrs, [shown, _classes(view)], source)
+
+
+def rows_caption(view: xr.DataArray, source: Source | None = None) -> str:
+    """Caption of a heatmap.
+
+    Parameters
+    ----------
+    view : xr.DataArray, dims (row, channel)
+        From :func:`~se_probe.views.sorted_rows`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    names, n_images = view["class_name"].values, view["n_images"].values
+    counts: dict[str, int] = {}
+    for name, n in zip(names, n_images.tolist(), strict=True):
+        counts[str(name)] = counts.get(str(name), 0) + n
+    first = f"Gates of all channels of {_blocks(view)}, {n_images.sum():,} images"
+    sentences = [f"{first} sorted by class."]
+    if view.attrs["images_per_row"] > 1:
+        sentences.append(
+            f"A row is the mean of up to {view.attrs['images_per_row']:,} images."
+        )
+    if "batch" in view.attrs:
+        sentences.append(f"The images are those of batch {view.attrs['batch']}.")
+    if view.attrs.get("channel_order") == "class":
+        sentences.append(
+            "Channels stand side by side by the class for which they open most "
+            "(largest standardised class mean), sorted on the images that are shown."
+        )
+    return _caption(view.attrs, [*sentences, _listed_classes(counts)], source)
+
+
+def depth_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the depth figure, which says in words what it shows.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (block,)
+        From :func:`~se_probe.views.depth_profile`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    first = (
+        "Separability, class share, input dependence and saturation of the gates of "
+        f"{view.sizes['block']} SE blocks, {int(view['n_images'].max()):,} images."
+    )
+    return _caption(view.attrs, [first, *describe_depth(view)], source)
+
+
+def _caption(
+    attrs: Mapping[Any, Any], sentences: Sequence[str], source: Source | None
+) -> str:
+    known = source or {}
+    facts = {
+        "Network": _network(attrs),
+        "Data": _data(attrs),
+        "Record": known.get("record", ""),
+        "Command": known.get("command", ""),
+    }
+    lines = [f"{key}: {value}" for key, value in facts.items() if value]
+    return "\n".join([" ".join(filter(None, sentences)), *lines]) + "\n"
+
+
+def _channels(view: xr.Dataset) -> str:
+    n_all = view.attrs["n_channels"]
+    shown = {b: int((view["block"].values == b).sum()) for b in block_names(view)}
+    if all(shown[block] == n_all[block] for block in shown):
+        return "all channels"
+    numbers = sorted({str(n) for n in shown.values()}, key=int)
+    how = "at random" if view.attrs["sampling"] == "random" else "evenly spaced"
+    return f"{' or '.join(numbers)} channels ({how})"
+
+
+def _blocks(view: xr.DataArray | xr.Dataset) -> str:
+    names = block_names(view)
+    return f"the SE block{'s' * (len(names) > 1)} {', '.join(names)}"
+
+
+def _classes(view: xr.Dataset) -> str:
+    names, counts = view["class_name"].values, view["count"].values
+    return _listed_classes(dict(zip(names.tolist(), counts.tolist(), strict=True)))
+
+
+def _listed_classes(counts: Mapping[str, int]) -> str:
+    if len(counts) > _N_NAMED:
+        least, most = min(counts.values()), max(counts.values())
+        return f"{len(counts):,} classes, n = {least:,} to {most:,}."
+    return "Classes: " + ", ".join(f"{k} (n = {n:,})" for k, n in counts.items()) + "."
+
+
+def _network(attrs: Mapping[Any, Any]) -> str:
+    parts = [attrs.get("architecture"), attrs.get("checkpoint")]
+    if attrs.get("sha256"):
+        parts.append(f"sha256 {attrs['sha256'][:12]}")
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _data(attrs: Mapping[Any, Any]) -> str:
+    images = attrs.get("images")
+    if not isinstance(images, Mapping):
+        return ""
+    split = f" ({images['split']})" if images.get("split") else ""
+    n_images, size = images.get("n_images"), attrs.get("image_size")
+    parts = [f"{images.get('name')}{split}"]
+    if n_images:
+        parts.append(f"{n_images:,} images recorded")
+    if size:
+        parts.append(f"{size[0]} x {size[-1]} pixels")
+    return ", ".join(parts)
