@@ -1,5 +1,7 @@
 """``se-probe plot``: the figures, and the numbers behind them."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from se_probe.cli.console import say
+from se_probe.cli.console import progress_bar, say
 from se_probe.cli.options import (
     ANY_CHECKPOINT,
     PLAIN_RUN,
@@ -26,9 +28,11 @@ from se_probe.errors import ClassNameError, UsageError
 if TYPE_CHECKING:
     import xarray as xr
 
+    from se_probe.plots import Look
+
 __all__ = ["draw", "plot"]
 
-_N_DEFAULT_CLASSES = 10  # of `se_probe.views.default_classes`
+_LARGE = 256 * 2**20  # bytes of gates
 # The SENet paper's fifty images of a class; a few of each other for the grey curve.
 _PER_CLASS, _OTHERS = 50, 5
 _BATCH_SIZE, _DRAWN_BATCH_SIZE = 32, 100
@@ -42,7 +46,7 @@ class DrawnImagesOptions(SourceOptions):
     Parameters
     ----------
     per_class
-        Images of each asked class (with --ckpt). Default: 50.
+        Images of each requested class (with --ckpt). Default: 50.
     others
         Images of every other class, for the grey curve (with --ckpt). Default: 5.
     batch_size
@@ -54,7 +58,65 @@ class DrawnImagesOptions(SourceOptions):
     batch_size: OptionalPositive = None
 
 
+@Parameter(name="*", group=Group("Look", sort_key=4))
+@dataclass(frozen=True)
+class LookOptions:
+    """How the figures look.
+
+    Parameters
+    ----------
+    cmap
+        Colour map of the heatmaps.
+    limits
+        Gates at the ends of the heatmaps' colour bars, such as 0,1; or own: each
+        block's 1st and 99th percentile.
+    channel_order
+        Channels of the heatmaps in the network's order, or side by side by the class
+        that opens them most (sorted on the images that are drawn).
+    width
+        Width of the figures: page (7 inches), column (3.5 inches) or inches.
+    title
+        Title over all panels.
+    style
+        A .mplstyle file with fonts, sizes, colours of axes and so on.
+    """
+
+    cmap: Annotated[str, Parameter(metavar="NAME")] = "viridis"
+    limits: Annotated[
+        str, Parameter(metavar="own|LOW,HIGH", allow_leading_hyphen=True)
+    ] = "own"
+    channel_order: Literal["index", "class"] = "index"
+    width: Annotated[str, Parameter(metavar="page|column|INCHES")] = "page"
+    title: Annotated[str, Parameter(metavar="TEXT")] = ""
+    style: Annotated[str | None, Parameter(metavar="FILE.mplstyle")] = None
+
+    def look(self) -> "Look":
+        """What the painters take.
+
+        Returns
+        -------
+        Look
+
+        Raises
+        ------
+        UsageError
+            If something cannot be drawn so.
+        """
+        from se_probe.plots import Look
+
+        found = Look(
+            cmap=self.cmap,
+            limits=_limits(self.limits),
+            width=_width(self.width),
+            title=self.title,
+            style=self.style,
+        )
+        found.check()
+        return found
+
+
 _ANY_DRAWN = DrawnImagesOptions()
+_USUAL_LOOK = LookOptions()
 
 
 def plot(
@@ -67,12 +129,12 @@ def plot(
     classes: Annotated[str | None, Parameter(metavar="A,B,C")] = None,
     blocks: Annotated[str | None, Parameter(metavar="NAMES")] = None,
     channels: Annotated[
-        str, Parameter(metavar="N|all", allow_leading_hyphen=True)
+        str, Parameter(metavar="N|all|I,J,K", allow_leading_hyphen=True)
     ] = "50",
     sampling: Literal["even", "random"] = "even",
     figures: Annotated[str, Parameter(metavar="A,B")] = "profiles,spread,heatmap,depth",
     spread: Annotated[str | None, Parameter(metavar="A,B")] = None,
-    cmap: Annotated[str, Parameter(metavar="NAME")] = "viridis",
+    look: LookOptions = _USUAL_LOOK,
     batches: Annotated[
         str | None, Parameter(metavar="K,L", allow_leading_hyphen=True)
     ] = None,
@@ -83,8 +145,9 @@ def plot(
 ) -> None:
     """Draw the gates of a network, class by class, with the numbers beside each figure.
 
-    With --ckpt the network runs over the images first; what it recorded is kept, so
-    that other classes, blocks or channels are drawn at once.
+    The numbers are a .csv file; a .txt file is the figure's caption. With --ckpt the
+    network runs over the images first; what it recorded is kept, so that other classes,
+    blocks or channels are drawn at once.
 
     Parameters
     ----------
@@ -95,15 +158,13 @@ def plot(
     blocks
         Names, module paths or globs, such as 'SE_5_*'.
     channels
-        Channels of each block shown.
+        How many channels of each block, or their numbers: 0,3,5.
     sampling
         How channels are chosen.
     figures
         Which figures.
     spread
         The two classes of the spread figure.
-    cmap
-        Colour map of the heatmap.
     batches
         A heatmap for each of these batches too, counted from 0. With --ckpt the whole
         test set is recorded, in its own order.
@@ -118,7 +179,7 @@ def plot(
     """
     ckpt = checkpoint.ckpt
     wanted = _check_choices(figures, format)
-    numbers = _batch_numbers(batches, wanted)
+    numbers, drawn = _batch_numbers(batches, wanted), look.look()
     if (record is None) == (ckpt is None):
         raise UsageError("plot takes a gate record, or --ckpt FILE (one of them)")
     names = split_list(classes)
@@ -149,8 +210,6 @@ def plot(
             checkpoint.trust_pickle,
             quiet,
         )
-    from se_probe.plots import Look
-
     draw(
         gates,
         out or Path("figures") / stem,
@@ -165,7 +224,9 @@ def plot(
         },
         figures=wanted,
         pair=split_list(spread) or None,
-        look=Look(cmap=cmap),
+        look=drawn,
+        channel_order=look.channel_order,
+        path=record,
         batches=numbers,
         formats=split_list(format),
     )
@@ -193,7 +254,10 @@ def draw(
     # A batch is drawn whole, unless classes are asked for.
     default = None if choices.get("batches") else default_classes(gates)
     chosen = Selection(classes=list(classes) or default, **(selection or {}))
-    paths, depth = write_figures(gates, out, chosen, **choices)
+    # A small record is drawn before a bar could be read.
+    with progress_bar("reading", quiet=quiet or gates.nbytes < _LARGE) as progress:
+        choices |= {"command": _command(), "progress": progress}
+        paths, depth = write_figures(gates, out, chosen, **choices)
     print(*paths, sep="\n")
     if depth is not None:
         print(*describe_depth(depth), sep="\n")
@@ -272,12 +336,48 @@ def _selection(
     }
 
 
-def _channels(text: str) -> int | Literal["all"]:
+def _channels(text: str) -> int | Literal["all"] | list[int]:
     if text == "all":
         return "all"
+    numbers = split_list(text)
+    if "," in text and numbers and all(number.isdecimal() for number in numbers):
+        return [int(number) for number in numbers]
     if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--channels takes a number from 1, or all; got {text!r}")
+        raise UsageError(
+            "--channels takes a number from 1, all, or channels such as 0,3,5; got "
+            f"{text!r}"
+        )
     return int(text)
+
+
+def _limits(text: str) -> Literal["own"] | tuple[float, float]:
+    if text == "own":
+        return "own"
+    try:
+        low, high = (float(end) for end in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f"--limits takes own, or two gates such as 0,1; got {text!r}"
+        ) from None
+    return low, high
+
+
+def _width(text: str) -> Literal["page", "column"] | float:
+    if text == "page":
+        return "page"
+    if text == "column":
+        return "column"
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"--width takes page, column or a number of inches; got {text!r}"
+        ) from None
+
+
+def _command() -> str:
+    """What was typed, for the captions."""
+    return shlex.join(["se-probe", *sys.argv[1:]])
 
 
 def _stem(ckpt: str) -> str:

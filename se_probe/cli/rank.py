@@ -2,7 +2,7 @@
 
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -44,13 +44,7 @@ def rank(
     record: Path,
     /,
     *,
-    by: Literal[
-        "input_dependence",
-        "class_share",
-        "separability",
-        "saturated_open",
-        "saturated_closed",
-    ] = "input_dependence",
+    by: Annotated[str, Parameter(metavar="NAME")] = "input_dependence",
     checkpoint: CheckpointOptions = ANY_CHECKPOINT,
     images: SampleOptions = ANY_SAMPLE,
     threads: OptionalPositive = None,
@@ -70,7 +64,8 @@ def rank(
     record
         A gate record (RUN.zarr).
     by
-        Criterion, known from the record alone.
+        Criterion, known from the record alone: input_dependence, class_share,
+        separability, saturated_open or saturated_closed.
     threads
         CPU threads of the network.
     out

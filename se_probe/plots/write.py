@@ -265,7 +265,7 @@ def _curves(
         is_cloud = profiles.sizes["class_name"] > N_NAMED and not look.styles
         figure = figure_profiles(
             profiles,
-            styles=None if is_cloud else styles,
+            styles=None if is_cloud else _of(profiles, styles),
             limits=limits,
             width=look.width,
             title=look.title,
@@ -276,12 +276,17 @@ def _curves(
         figure = figure_spread(
             spread,
             classes=names,
-            styles=styles,
+            styles=_of(spread, styles),
             limits=limits,
             width=look.width,
             title=look.title,
         )
         yield _Drawn("spread", figure, spread, spread_caption(spread, source))
+
+
+def _of(view: xr.Dataset, styles: Styles) -> Styles:
+    """The styles of the classes that a view shows."""
+    return {name: styles[name] for name in view["class_name"].to_numpy()}
 
 
 def _heatmap(

@@ -58,7 +58,7 @@ class RankAgreement:
     n: int
 
 
-def rank_blocks(summary: xr.Dataset, by: Criterion = "input_dependence") -> xr.Dataset:
+def rank_blocks(summary: xr.Dataset, by: str = "input_dependence") -> xr.Dataset:
     """Blocks in the order in which the network could spare them, first first.
 
     It tells from the record alone how little the gates do with their input; what
@@ -112,7 +112,7 @@ def rank_blocks(summary: xr.Dataset, by: Criterion = "input_dependence") -> xr.D
     return ranking.assign_attrs(ranked_by=by)
 
 
-def block_scores(summary: xr.Dataset, by: Criterion) -> xr.DataArray:
+def block_scores(summary: xr.Dataset, by: str) -> xr.DataArray:
     """Score of each block, in network order: the smaller, the sooner spared.
 
     Parameters

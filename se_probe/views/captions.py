@@ -141,6 +141,9 @@ def _channels(view: xr.Dataset) -> str:
     shown = {b: int((view["block"].values == b).sum()) for b in block_names(view)}
     if all(shown[block] == n_all[block] for block in shown):
         return "all channels"
+    if view.attrs["sampling"] == "given":
+        given = dict.fromkeys(view["channel_in_block"].values.tolist())
+        return f"the channels {', '.join(map(str, given))}"
     numbers = sorted({str(n) for n in shown.values()}, key=int)
     how = "at random" if view.attrs["sampling"] == "random" else "evenly spaced"
     return f"{' or '.join(numbers)} channels ({how})"

@@ -37,7 +37,8 @@ def class_profiles(
         NaN for one image), and `reference`, dims (channel,), the mean over the means of
         all recorded classes, shown or not. `channel` is the position in the record. As
         attributes also `n_recorded_classes`, `n_network_classes` (None where it is not
-        known), `n_channels` of each block, and `sampling`.
+        known), `n_channels` of each block, and `sampling` ("given" where
+        channels are named by their numbers).
 
     Raises
     ------
@@ -71,7 +72,7 @@ def class_profiles(
         "n_recorded_classes": moments.sizes["class_name"],
         "n_network_classes": _n_network_classes(moments),
         "n_channels": chosen.n_channels,
-        "sampling": selection.sampling,
+        "sampling": selection.how,
     }
     return (
         shown[["count", "mean", "sd"]]

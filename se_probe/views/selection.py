@@ -173,6 +173,12 @@ class Selection:
             {block: len(channels) for block, channels in places.items()},
         )
 
+    @property
+    def how(self) -> str:
+        """How channels are chosen: "even", "random", or "given" by their numbers."""
+        is_counted = isinstance(self.channels, int | str)
+        return self.sampling if is_counted else "given"
+
     def whole_blocks(self) -> "Selection":
         """The same classes and blocks, with every channel."""
         return replace(self, channels="all")

@@ -278,11 +278,11 @@ def test_plot_draws_four_figures_with_their_numbers(command, ckpt):
     assert names == {
         f"{figure}.{suffix}"
         for figure in ("profiles", "spread", "heatmap", "depth")
-        for suffix in ("png", "svg", "csv")
+        for suffix in ("png", "svg", "csv", "txt")
     }
     assert "recording 52 images, about" in err
     assert "3 -> 3" in err
-    assert "between-class share" in out
+    assert "class share" in out
     assert "Saturated at 1" in out or "No block is saturated at 1" in out
 
 
@@ -298,7 +298,9 @@ def test_plot_again_draws_from_the_cache_without_torch(command, ckpt, request):
 
     assert status == 0
     assert "drawing from what was recorded before" in err
-    assert out.split() == ["other/profiles.pdf", "other/profiles.csv"]  # and no more
+    assert out.split() == [
+        f"other/profiles.{end}" for end in ("pdf", "csv", "txt")
+    ]  # and no more
 
 
 @pytest.mark.parametrize("change", ["weights", "settings", "images"])
@@ -392,6 +394,12 @@ def test_correct_only_leaves_out_misclassified_images(command):
         (["run.zarr", "--format", "jpg"], 2, "--format takes some of png"),
         (["run.zarr", "--channels", "-3"], 2, "--channels takes a number from 1"),
         (["run.zarr", "--cmap", "jett"], 2, "jet"),
+        (["run.zarr", "--limits", "0;1"], 2, "--limits takes own, or two gates"),
+        (["run.zarr", "--limits", "1,0"], 2, "the smaller first, got 1 and 0"),
+        (["run.zarr", "--width", "wide"], 2, "--width takes page, column or a number"),
+        (["run.zarr", "--width", "90"], 2, "inches from 2 to 40, got 90"),
+        (["run.zarr", "--style", "none.mplstyle"], 2, "there is no style 'none"),
+        (["run.zarr", "--channels", "0,99"], 2, "got 99"),
         (["run.zarr", "--spread", "pug,crane"], 2, "means 2 classes"),
     ],
 )
@@ -445,7 +453,7 @@ def test_gates_made_in_python_are_accepted_by_the_figures(tmp_path):
 
     paths, summary = write_figures(gates, tmp_path, formats=["png"])
 
-    assert len(paths) == 8
+    assert len(paths) == 12
     assert summary["class_share"].sizes == {"block": 1}
 
 
