@@ -2,7 +2,7 @@
 
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -37,6 +37,13 @@ _COLUMNS = {
     "parameters": "parameters",
     "macs": "multiply-adds",
 }
+_Criterion = Literal[
+    "input_dependence",
+    "class_share",
+    "separability",
+    "saturated_open",
+    "saturated_closed",
+]
 _MEASURES = ("kl", "agreement", "top1_change", "top1_change_low", "top1_change_high")
 
 
@@ -44,7 +51,9 @@ def rank(
     record: Path,
     /,
     *,
-    by: Annotated[str, Parameter(metavar="NAME")] = "input_dependence",
+    by: Annotated[
+        _Criterion, Parameter(metavar="NAME", show_choices=False)
+    ] = "input_dependence",
     checkpoint: CheckpointOptions = ANY_CHECKPOINT,
     images: SampleOptions = ANY_SAMPLE,
     threads: OptionalPositive = None,
