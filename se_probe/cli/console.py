@@ -1,18 +1,22 @@
 """What commands print: results to stdout, notes and progress to stderr."""
 
 import json
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from se_probe.cli.table import fit_table
+
 if TYPE_CHECKING:
     from se_probe.training import EpochResult
 
 __all__ = ["print_json", "print_table", "progress_bar", "say", "say_epoch"]
 
-_PIPE_WIDTH = 160
+_NO_WINDOW = 1000
 
 
 def say(sentence: str) -> None:
@@ -37,27 +41,35 @@ def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Result as a table on stdout; numbers to the right, thousands with commas."""
+    """Result as a table on stdout; numbers to the right, thousands with commas.
+
+    In a narrow window words are shortened in their middle, then columns are left out
+    from the right, which a note says. Numbers are never cut.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    window = _window()
+    fitted = fit_table(columns, rows, window)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for position, column in enumerate(columns):
-        is_number = all(not isinstance(row[position], str) for row in rows)
-        table.add_column(column, justify="right" if is_number else "left")
-    for row in rows:
-        table.add_row(*map(_cell, row))
-    width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    Console(width=width, highlight=False).print(table)
+    for name, is_number in zip(fitted.columns, fitted.is_number, strict=True):
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=True)
+    for row in fitted.rows:
+        table.add_row(*row)
+    Console(width=window, highlight=False).print(table)
+    if fitted.left_out:
+        say(
+            f"note: {', '.join(fitted.left_out)} left out, because the window has only "
+            f"{window} columns; widen it, or give --json"
+        )
 
 
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _window() -> int:
+    """Characters of a line; a pipe or a file has room for any table."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return shutil.get_terminal_size().columns
+    return _NO_WINDOW
 
 
 @contextmanager

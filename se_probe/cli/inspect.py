@@ -17,10 +17,18 @@ if TYPE_CHECKING:
 
 __all__ = ["inspect"]
 
-_COLUMNS = (
-    *("name", "path", "kind", "gate", "channels", "hidden", "reduction"),
-    *("parameters", "macs"),
-)
+# The least important last: a narrow window leaves columns out from there.
+_COLUMNS = {
+    "name": "block",
+    "path": "module",
+    "channels": "channels",
+    "hidden": "hidden",
+    "parameters": "parameters",
+    "macs": "multiply-adds",
+    "gate": "gate",
+    "reduction": "reduction",
+    "kind": "kind",
+}
 
 
 def inspect(
@@ -98,7 +106,7 @@ def _print(facts: dict[str, Any]) -> None:
     height, width = facts["image_size"]
     print_table(
         f"SE blocks of {facts['architecture']}",
-        ["block", "module", *_COLUMNS[2:-1], "multiply-adds"],
+        list(_COLUMNS.values()),
         [[block[key] for key in _COLUMNS] for block in blocks],
     )
     total = {
@@ -108,7 +116,7 @@ def _print(facts: dict[str, Any]) -> None:
     rows = [[f"stage {stage['stage']}", *_costs(stage, facts)] for stage in stages]
     print_table(
         f"In all, at {height} x {width}",
-        ["", "blocks", "channels", "parameters", "(%)", "multiply-adds", "(%)"],
+        ["", "blocks", "channels", "parameters", "%", "multiply-adds", "%"],
         [
             *rows,
             ["all SE blocks", *_costs(total, facts)],

@@ -81,7 +81,7 @@ def test_inspect_prints_a_table_with_totals_and_shares(command):
     status, out, _ = command("inspect", "--arch", "se_lenet")
 
     assert status == 0
-    assert re.search(r"SE_2_1 +se +se +sigmoid +16 +4 +4 +128 +128", out)
+    assert re.search(r"SE_2_1 +se +16 +4 +128 +128 +sigmoid +4 +se", out)
     assert re.search(r"all SE blocks +1 +16 +128 +0\.287 +128", out)
     assert re.search(r"network +- +- +44,554 +100 +281,768 +100", out)
 
