@@ -15,7 +15,6 @@ from se_probe.checkpoints.architectures import (
 from se_probe.checkpoints.checkpoint import Checkpoint
 from se_probe.checkpoints.choice import Choice
 from se_probe.checkpoints.network import (
-    MEMORY_FORMAT,
     Network,
     Provenance,
     count_outputs,
@@ -29,7 +28,7 @@ from se_probe.class_names import (
     numbered_labels,
 )
 from se_probe.errors import UsageError
-from se_probe.running import pick_device, seeded
+from se_probe.running import pick_device, seeded, use_channels_last
 
 __all__ = ["ClassNames", "assemble", "build_network", "make_ready", "with_class_names"]
 
@@ -110,7 +109,7 @@ def _open_zero_scales(model: nn.Module) -> None:
 
 
 def make_ready(network: Network, device: str | torch.device) -> Network:
-    """The network in evaluation mode, on a device, with channels innermost.
+    """The network in evaluation mode, on a device, channels innermost if it can.
 
     Returns
     -------
@@ -122,7 +121,8 @@ def make_ready(network: Network, device: str | torch.device) -> Network:
         If the device is not there.
     """
     model = network.model.eval().to(pick_device(device))
-    return replace(network, model=model.to(memory_format=MEMORY_FORMAT))
+    shape = network.preprocessing.input_size
+    return replace(network, model=use_channels_last(model, shape))
 
 
 def with_class_names(network: Network, class_names: ClassNames | None) -> Network:

@@ -12,13 +12,14 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from torch import Tensor, nn
+from torch import Tensor
 
 import se_probe
 from se_probe.blocks import FoundBlock, network_facts, unwrap
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import GateRecordError
 from se_probe.images import LabelledImages
+from se_probe.running import memory_format
 
 __all__ = ["check_same", "provenance"]
 
@@ -72,7 +73,7 @@ def provenance(
         "images": images.source,
         "batch_size": images.batch_size,
         **settings,
-        "memory_format": _memory_format(model),
+        "memory_format": memory_format(model),
         "device": device.type,
         "device_name": _device_name(device),
         "deterministic": not torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -126,15 +127,6 @@ def _short(value: Any) -> str:
         return f"{len(value)} of them"
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _memory_format(model: nn.Module) -> str:
-    """`channels_last` if the model's convolution weights are laid out so."""
-    weights = [p for p in model.parameters() if p.ndim == 4 and p.shape[1:].numel() > 1]
-    is_last = weights and all(
-        w.is_contiguous(memory_format=torch.channels_last) for w in weights
-    )
-    return "channels_last" if is_last else "contiguous"
 
 
 def _device_name(device: torch.device) -> str:

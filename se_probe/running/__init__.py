@@ -7,6 +7,7 @@ once, with the number of threads; what is called inside takes part in it.
 """
 
 from se_probe.running.devices import pick_device
+from se_probe.running.layout import memory_format, use_channels_last
 from se_probe.running.modes import Precision, autocast, evaluating
 from se_probe.running.numerics import pinned_numerics
 from se_probe.running.outputs import class_scores, describe_output
@@ -20,9 +21,11 @@ __all__ = [
     "describe_output",
     "evaluating",
     "local_rank",
+    "memory_format",
     "parse_part",
     "pick_device",
     "pinned_numerics",
     "rank_and_world",
     "seeded",
+    "use_channels_last",
 ]

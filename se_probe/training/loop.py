@@ -16,7 +16,7 @@ from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.images import LabelledImages
 from se_probe.progress import Progress
-from se_probe.running import autocast, pinned_numerics
+from se_probe.running import autocast, pinned_numerics, use_channels_last
 from se_probe.training.augment import crop_and_flip, draw_shifts_and_flips
 from se_probe.training.optimizers import (
     freeze_batch_norm,
@@ -142,15 +142,18 @@ def _check_preprocessing(network: Network, *several: LabelledImages) -> None:
 
 @contextmanager
 def _memory_format(network: Network, recipe: Recipe) -> Iterator[None]:
-    """The recipe's memory format; evaluation mode and channels last after that."""
-    # As `build_network` and `load_network` leave it.
-    usual = torch.channels_last
-    wanted = usual if recipe.channels_last else torch.contiguous_format
-    network.model.to(memory_format=wanted)
+    """The recipe's memory format; then as `build_network` and `load_network` leave it.
+
+    A network that cannot have its channels innermost never has.
+    """
+    model, shape = network.model, network.preprocessing.input_size
+    use_channels_last(model, shape)
+    if not recipe.channels_last:
+        model.to(memory_format=torch.contiguous_format)
     try:
         yield
     finally:
-        network.model.eval().to(memory_format=usual)
+        use_channels_last(model.eval(), shape)
 
 
 class _Trainer:
