@@ -343,7 +343,7 @@ def test_results_of_other_weights_are_not_taken_for_these(
 
     changed = plan_budget(other, images, 0.2, partial=tmp_path)
 
-    assert not np.isclose(changed.judged["kl"][0], plan.judged["kl"][0], rtol=0.01)
+    assert changed.judged["kl"].values[0] != plan.judged["kl"].values[0]
 
 
 class Counted(nn.Module):
