@@ -20,7 +20,7 @@ from se_probe.checkpoints.network import Network
 from se_probe.checkpoints.published import PUBLISHED_PREFIX, published_network
 from se_probe.checkpoints.removed import names_of_blocks, take_out_blocks
 from se_probe.checkpoints.weights import View
-from se_probe.errors import UsageError
+from se_probe.errors import CheckpointError, UsageError
 from se_probe.images import Preprocessing
 from se_probe.running import pick_device
 
@@ -34,6 +34,7 @@ def load_network(
     device: str | torch.device = "cpu",
     trust_pickle: bool = False,
     class_names: ClassNames | None = None,
+    like: str | Path | None = None,
 ) -> Network:
     """Network of a checkpoint, in evaluation mode.
 
@@ -59,6 +60,10 @@ def load_network(
     class_names : LabelSet, sequence of str or "imagenet-1k", optional
         By default what the checkpoint says; else ImageNet's for 1000 outputs, and
         "0", "1", ... for any other number.
+    like : path, optional
+        One of our own checkpoints with the plan of the network: `path` then holds
+        weights for it alone, such as those of a pruned network that was trained on
+        elsewhere.
 
     Returns
     -------
@@ -78,12 +83,37 @@ def load_network(
     target = pick_device(device)
     if not str(path).startswith(PUBLISHED_PREFIX):
         checkpoint = open_checkpoint(Path(path), trust_pickle=trust_pickle)
+        if like is not None:
+            checkpoint = _with_plan(checkpoint, Path(like))
         network = _network_of(checkpoint, arch)
-    elif arch:
-        raise UsageError(f"{path} says its architecture: leave --arch out")
+    elif arch or like:
+        given = "--arch" if arch else "--like"
+        raise UsageError(f"{path} says its architecture: leave {given} out")
     else:
         network = published_network(str(path))
     return make_ready(with_class_names(network, class_names), target)
+
+
+def _with_plan(checkpoint: Checkpoint, like: Path) -> Checkpoint:
+    """Weights of one file as a network of the plan of another one."""
+    plan = open_checkpoint(like)
+    if not plan.is_own:
+        raise CheckpointError(
+            f"{like} is no checkpoint of se_probe, so it holds no plan of a network; "
+            "--like takes what `se-probe prune --out` or `train --out` wrote"
+        )
+    provenance = replace(
+        plan.provenance,
+        checkpoint=checkpoint.name,
+        sha256=checkpoint.provenance.sha256,
+        metrics={},
+    )
+    return replace(
+        plan,
+        provenance=provenance,
+        views=checkpoint.views,
+        are_averaged=checkpoint.are_averaged,
+    )
 
 
 def _network_of(checkpoint: Checkpoint, arch: str | None) -> Network:

@@ -8,10 +8,10 @@ from cyclopts import Parameter
 
 from se_probe.cli.console import print_json, print_table, progress_bar, say
 from se_probe.cli.options import (
-    ANY_CHECKPOINT,
+    ANY_NETWORK,
     ANY_SAMPLE,
     TO_THE_READER,
-    CheckpointOptions,
+    NetworkOptions,
     OptionalPositive,
     OutputOptions,
     SampleOptions,
@@ -34,7 +34,7 @@ _N_SHOWN = 5
 
 def evaluate(
     *,
-    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    checkpoint: NetworkOptions = ANY_NETWORK,
     against: Annotated[str | None, Parameter(metavar="FILE")] = None,
     against_arch: Annotated[str | None, Parameter(metavar="NAME")] = None,
     images: SampleOptions = ANY_SAMPLE,
@@ -78,14 +78,14 @@ def evaluate(
 
 
 def _original(
-    checkpoint: CheckpointOptions,
+    checkpoint: NetworkOptions,
     against: str,
     arch: str | None,
     network: "Network",
     quiet: bool,
 ) -> "Network":
     """Network of --against; of that of --ckpt, where its file leaves it open."""
-    other = replace(checkpoint, ckpt=against, arch=arch)
+    other = replace(checkpoint, ckpt=against, arch=arch, like=None)
     try:
         return other.open(quiet=quiet)
     except (CheckpointError, ArchitectureError):

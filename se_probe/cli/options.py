@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANY_CHECKPOINT",
     "ANY_IMAGES",
+    "ANY_NETWORK",
     "ANY_SAMPLE",
     "ANY_SOURCE",
     "ANY_TRAINING",
@@ -28,6 +29,7 @@ __all__ = [
     "Device",
     "Flag",
     "ImagesOptions",
+    "NetworkOptions",
     "NonNegative",
     "OptionalNumber",
     "OptionalPositive",
@@ -122,6 +124,32 @@ class CheckpointOptions(WeightsOptions):
             self.arch,
             device=self.device,
             trust_pickle=self.trust_pickle,
+            quiet=quiet,
+        )
+
+
+@Parameter(name="*", group=_NETWORK)
+@dataclass(frozen=True)
+class NetworkOptions(CheckpointOptions):
+    """Which network, where it runs, and what its weights are for.
+
+    Parameters
+    ----------
+    like
+        Our own checkpoint with the plan of the network, for which --ckpt holds weights
+        alone: a pruned network that was trained on elsewhere.
+    """
+
+    like: Annotated[str | None, Parameter(metavar="FILE")] = None
+
+    def open(self, *, quiet: bool = False) -> "Network":
+        """Network of `--ckpt`, on `--device`; what was assumed goes to stderr."""
+        return network_from(
+            self.ckpt,
+            self.arch,
+            device=self.device,
+            trust_pickle=self.trust_pickle,
+            like=self.like,
             quiet=quiet,
         )
 
@@ -265,6 +293,7 @@ class TrainingOptions:
 
 ANY_WEIGHTS = WeightsOptions()
 ANY_CHECKPOINT = CheckpointOptions()
+ANY_NETWORK = NetworkOptions()
 ANY_SOURCE = SourceOptions()
 ANY_IMAGES = ImagesOptions()
 ANY_SAMPLE = SampleOptions()

@@ -7,11 +7,11 @@ from cyclopts import Parameter
 
 from se_probe.cli.console import print_json, progress_bar, say, say_epoch
 from se_probe.cli.options import (
-    ANY_CHECKPOINT,
+    ANY_NETWORK,
     ANY_SAMPLE,
     TO_THE_READER,
-    CheckpointOptions,
     Flag,
+    NetworkOptions,
     OptionalNumber,
     OptionalPositive,
     OutputOptions,
@@ -43,7 +43,7 @@ _N_COMPARED = 8
 def prune(
     *,
     blocks: Annotated[str | None, Parameter(metavar="NAMES")] = None,
-    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    checkpoint: NetworkOptions = ANY_NETWORK,
     how: Literal["identity", "frozen"] | None = None,
     gates: Annotated[Path | None, Parameter(metavar="RUN.zarr")] = None,
     budget: Annotated[float | None, Parameter(metavar="POINTS")] = None,

@@ -8,10 +8,10 @@ from cyclopts import Parameter
 
 from se_probe.cli.console import print_json, print_table, progress_bar, say
 from se_probe.cli.options import (
-    ANY_CHECKPOINT,
+    ANY_NETWORK,
     ANY_SAMPLE,
     TO_THE_READER,
-    CheckpointOptions,
+    NetworkOptions,
     OptionalPositive,
     OutputOptions,
     SampleOptions,
@@ -54,7 +54,7 @@ def rank(
     by: Annotated[
         _Criterion, Parameter(metavar="NAME", show_choices=False)
     ] = "input_dependence",
-    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    checkpoint: NetworkOptions = ANY_NETWORK,
     images: SampleOptions = ANY_SAMPLE,
     threads: OptionalPositive = None,
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,

@@ -7,12 +7,12 @@ from cyclopts import Parameter
 
 from se_probe.cli.console import print_json, progress_bar, say
 from se_probe.cli.options import (
-    ANY_CHECKPOINT,
+    ANY_NETWORK,
     ANY_SAMPLE,
     PLAIN_RUN,
     TO_THE_READER,
-    CheckpointOptions,
     Flag,
+    NetworkOptions,
     OutputOptions,
     RunOptions,
     SampleOptions,
@@ -27,7 +27,7 @@ _N_SHOWN = 5
 def record(
     *,
     out: Annotated[Path, Parameter(metavar="RUN.zarr")],
-    checkpoint: CheckpointOptions = ANY_CHECKPOINT,
+    checkpoint: NetworkOptions = ANY_NETWORK,
     images: SampleOptions = ANY_SAMPLE,
     run: RunOptions = PLAIN_RUN,
     strict: Flag = False,

@@ -21,6 +21,7 @@ def network_from(
     *,
     device: str = "auto",
     trust_pickle: bool = False,
+    like: str | None = None,
     quiet: bool = False,
 ) -> "Network":
     """Network of `--ckpt`, on `--device`; what was assumed goes to stderr."""
@@ -28,7 +29,9 @@ def network_from(
 
     if ckpt is None:
         raise UsageError("which network? Give --ckpt FILE, or --ckpt timm:NAME")
-    network = load_network(ckpt, arch, device=device, trust_pickle=trust_pickle)
+    network = load_network(
+        ckpt, arch, device=device, trust_pickle=trust_pickle, like=like
+    )
     if not quiet:
         for note in network.notes:
             say(f"note: {note}")

@@ -343,3 +343,51 @@ def as_earlier_versions_wrote(path):
     content["version"] = 1
     content["removed_blocks"][0]["how"] = "constant"
     torch.save(content, path)
+
+
+# --- the way back --------------------------------------------------------------------
+
+
+CONTAINERS = {
+    "a state dict": lambda model, path: torch.save(model.state_dict(), path),
+    "a trainer's": lambda model, path: torch.save(
+        {"epoch": 3, "state_dict": prefixed(model), "optimizer": {}}, path
+    ),
+    "TorchScript": lambda model, path: torch.jit.trace(model, IMAGES).save(path),
+    "torch.export": lambda model, path: torch.export.save(
+        torch.export.export(model, (IMAGES,), strict=False), path
+    ),
+}
+IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def prefixed(model):
+    return {f"module.{name}": tensor for name, tensor in model.state_dict().items()}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_weights_trained_elsewhere_come_back(container, cifar, tmp_path):
+    gates = random_gates(blocks_of(cifar))
+    pruned = drop_se_blocks(cifar, ["SE_[24]_*"], "frozen", constants=gates)
+    assert "scale" in places(pruned).values()
+    save_network(pruned, tmp_path / "small.pt")
+    with torch.no_grad():
+        for parameter in pruned.model.parameters():
+            parameter.mul_(1.01)
+    CONTAINERS[container](pruned.model, tmp_path / "tuned.bin")
+
+    tuned = load_network(tmp_path / "tuned.bin", like=tmp_path / "small.pt")
+
+    assert_same_logits(logits(tuned, IMAGES), logits(pruned, IMAGES))
+    assert tuned.provenance.checkpoint == "tuned.bin"
+    assert tuned.provenance.removed_blocks == pruned.provenance.removed_blocks
+    assert {b.name for b in blocks_of(tuned)} == {b.name for b in blocks_of(pruned)}
+
+
+def test_a_plan_is_one_of_our_own_checkpoints(lenet, tmp_path):
+    torch.save(lenet.model.state_dict(), tmp_path / "weights.pt")
+
+    with pytest.raises(CheckpointError, match="no checkpoint of se_probe, so it holds"):
+        load_network(tmp_path / "weights.pt", like=tmp_path / "weights.pt")
