@@ -45,6 +45,7 @@ OPTIONS = {
         "--batch-size": 32,
         "--workers": 0,
         "--threads": None,
+        "--part": None,
         "--precision": "fp32",
         "--compile": False,
         "--seed": 0,
