@@ -107,6 +107,11 @@ class LabelledImages:
         return self.pictures.labels
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should hear of the choice of images."""
+        return self.pictures.notes
+
+    @property
     def n_batches(self) -> int:
         """Number of batches, the short last one included."""
         return -(-len(self) // self.batch_size)

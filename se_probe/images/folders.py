@@ -1,6 +1,5 @@
 """Image folders: one subfolder per class, named by the class or its wnid."""
 
-import os
 import re
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,9 @@ from se_probe.errors import ImagesError
 from se_probe.images.decode import SUFFIXES, decode_picture, decoder
 from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Mode
+from se_probe.images.splits import find_split, is_image, visible_folders, walk_images
 
 __all__ = ["folder_pictures"]
-
-_SPLIT_FOLDERS = {"train": ("train",), "test": ("test", "val")}
 
 
 def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
@@ -23,11 +21,12 @@ def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
     Parameters
     ----------
     folder : str or Path
-        ``folder/CLASS/picture.jpg``, or deeper below the class. Where it holds
-        ``train`` and ``test`` (or ``val``) instead, `split` chooses. Hidden files and
-        folders are passed over, links are followed.
-    split : {"train", "test"}
-        "test" takes ``val`` where there is no ``test``.
+        ``folder/CLASS/picture.jpg``, or deeper below the class. Where it holds splits
+        such as ``train`` and ``valid`` instead, `split` chooses. Hidden files and
+        folders, and what file servers leave (``@eaDir``, ``lost+found``), are passed
+        over; links are followed, but not in circles.
+    split : str
+        "train", "test" or a split's own name; see :func:`find_split`.
     mode : {"RGB", "L"}
 
     Returns
@@ -43,7 +42,7 @@ def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
     root = Path(folder).expanduser()
     _check_is_folder(root)
     try:
-        base = _split_folder(root, split)
+        base, note = find_split(root, split)
         rows = _list_images(root, base)
     except OSError as error:
         raise ImagesError(
@@ -60,7 +59,8 @@ def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
     }
     image_ids, class_names = zip(*rows, strict=True)
     read = partial(_read_file, root, image_ids, mode)
-    return Pictures(facts, image_ids, class_names, read)
+    notes = (note,) if note else ()
+    return Pictures(facts, image_ids, class_names, read, notes=notes)
 
 
 def _check_is_folder(root: Path) -> None:
@@ -73,28 +73,12 @@ def _check_is_folder(root: Path) -> None:
         raise ImagesError(f"there is no image folder {root}")
 
 
-def _split_folder(root: Path, split: str) -> Path:
-    """The folder that holds the classes: `root`, or its subfolder for `split`."""
-    names = {path.name for path in root.iterdir() if _is_visible_folder(path)}
-    splits = names & {"train", "test", "val"}
-    # A single one of the three beside other folders is a class like them.
-    if not splits or (len(splits) == 1 and names != splits):
-        return root
-    for name in _SPLIT_FOLDERS[split]:
-        if name in names:
-            return root / name
-    raise ImagesError(
-        f"{root} holds {' and '.join(sorted(splits))}, but nothing for the split "
-        f"{split!r}"
-    )
-
-
 def _list_images(root: Path, base: Path) -> list[tuple[str, str]]:
     """Path below `root` and class of each image, sorted by class, then by path."""
     rows = [
         (path.relative_to(root).as_posix(), name)
         for name in _class_folders(base)
-        for path in _images_below(base / name)
+        for path in walk_images(base / name, root)
     ]
     if not rows:
         raise ImagesError(
@@ -105,40 +89,20 @@ def _list_images(root: Path, base: Path) -> list[tuple[str, str]]:
 
 def _class_folders(base: Path) -> list[str]:
     content = list(base.iterdir())
-    loose = [path.name for path in content if _is_image(path) and not path.is_dir()]
+    loose = [path.name for path in content if is_image(path) and not path.is_dir()]
     if loose:
         raise ImagesError(
             f"{len(loose)} images lie directly in {base} (first: {min(loose)}), so "
             "their class is not known; move each into a subfolder named by its class "
             "or wnid"
         )
-    names = sorted(path.name for path in content if _is_visible_folder(path))
+    names = visible_folders(base)
     if not names:
         raise ImagesError(
             f"{base} holds no images; expected one subfolder per class, named by the "
             f"class or its wnid, with image files in it ({_known_suffixes()})"
         )
     return names
-
-
-def _images_below(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for here, folders, files in os.walk(folder, onerror=_fail, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += filter(_is_image, (Path(here, name) for name in files))
-    return sorted(found, key=Path.as_posix)
-
-
-def _fail(error: OSError) -> None:
-    raise error
-
-
-def _is_visible_folder(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
-
-
-def _is_image(path: Path) -> bool:
-    return not path.name.startswith(".") and path.suffix.lower() in SUFFIXES
 
 
 def _known_suffixes() -> str:

@@ -37,6 +37,8 @@ class Pictures:
         source's own order where it has one, else sorted as strings.
     labels : tuple of int, length n_images, optional
         The source's own class indices, where it has any.
+    notes : tuple of str
+        What the user should hear of the choice of pictures.
     """
 
     facts: Mapping[str, Any]
@@ -45,6 +47,7 @@ class Pictures:
     read: Callable[[int], Image.Image | Tensor]
     classes: tuple[str, ...] = ()
     labels: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.classes:

@@ -37,8 +37,8 @@ def open_images(
     Parameters
     ----------
     source : str, Path or torch.utils.data.Dataset
-        An image folder with one subfolder per class (or ``train`` and ``test`` with
-        such subfolders); or a name: "scenes" (pictures drawn by code), "digits",
+        An image folder with one subfolder per class (or splits, such as ``train`` and
+        ``test``, with such subfolders); or a name: "scenes" (pictures drawn by code), "digits",
         "mnist", "fashion-mnist", "cifar10", "cifar100"; or any map-style Dataset of
         (image, label). A folder that is called like a data set is given as a Path.
     preprocessing : Preprocessing
@@ -49,7 +49,9 @@ def open_images(
     root : str or Path, optional
         Folder that holds the files of a named data set; by default torchvision
         downloads them.
-    split : {"train", "test"}, default "test"
+    split : str, default "test"
+        "train", "test" (what is held out, so the validation split where there is no
+        other), or the name of a folder's split.
     per_class : int, optional
         At most so many images of each class, chosen evenly; "scenes" draws exactly so
         many.
@@ -152,8 +154,9 @@ def _pictures(
     per_class: int | None,
     seed: int,
 ) -> Pictures:
-    if split not in {"train", "test"}:
-        raise UsageError(f"split must be train or test, got {split!r}")
+    is_folder = isinstance(source, Path) or source not in DATASET_NAMES
+    if split not in {"train", "test"} and not is_folder:
+        raise UsageError(f"the split of {source} must be train or test, got {split!r}")
     if per_class is not None and per_class < 1:
         raise UsageError(f"per_class must be at least 1, got {per_class}")
     mode = preprocessing.mode

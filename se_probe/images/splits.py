@@ -1,0 +1,179 @@
+"""Which part of an image folder is meant: splits are told from classes."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from se_probe.errors import ImagesError
+from se_probe.images.decode import SUFFIXES
+
+__all__ = ["find_split", "is_image", "visible_folders", "walk_images"]
+
+# What file servers and systems leave beside or between pictures.
+_LEFTOVERS = frozenset(
+    {
+        "@eadir",
+        "@recycle",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "__macosx",
+        "lost+found",
+        "system volume information",
+    }
+)
+_KINDS = {
+    "train": {"train", "training", "trn"},
+    "test": {"test", "testing", "tst", "eval", "evaluation", "holdout", "heldout"},
+    "val": {"val", "valid", "validation", "dev", "development"},
+}
+# What may stand for the split that was asked for, the first first.
+_MEANT = {"train": ("train",), "test": ("test", "val"), "val": ("val",)}
+
+
+def find_split(root: Path, split: str) -> tuple[Path, str]:
+    """The folder that holds the classes, and what is to be said of the choice.
+
+    Subfolders that are called like splits and hold class folders (or hold the same
+    class folders as one that is called so) are splits, also one folder further down.
+    A folder that is called like a split and holds pictures is a class.
+
+    Parameters
+    ----------
+    root : Path
+    split : str
+        "train"; "test", which takes the validation split where there is no other; or a
+        split's own name.
+
+    Returns
+    -------
+    tuple of Path and str
+        `root` and "" where there are no splits.
+
+    Raises
+    ------
+    ImagesError
+        If there is no such split, or it is not clear which one is meant.
+    """
+    parent, splits = _splits_below(root)
+    if not splits:
+        if split not in {"train", "test"}:
+            raise ImagesError(f"{root} holds no splits, so there is no split {split!r}")
+        return root, ""
+    chosen = _pick(root, splits, split)
+    inner = visible_folders(parent / chosen)
+    base = parent / chosen
+    if len(inner) == 1 and _kind(inner[0]) == _kind(chosen) and _holds(base / inner[0]):
+        base = base / inner[0]  # seg_train/seg_train/CLASS
+    where = base.relative_to(root).as_posix()
+    return base, f"{where} is taken of the splits {', '.join(splits)} of {root}"
+
+
+def _splits_below(root: Path) -> tuple[Path, list[str]]:
+    """Names of the splits in a folder, or in the only one of its folders with any."""
+    splits = _splits_in(root)
+    if splits:
+        return root, splits
+    inner = visible_folders(root)
+    if len(inner) == 1 and not any(map(is_image, (root / inner[0]).iterdir())):
+        splits = _splits_in(root / inner[0])
+        if len(splits) > 1:
+            return root / inner[0], splits
+    return root, []
+
+
+def _splits_in(folder: Path) -> list[str]:
+    names = visible_folders(folder)
+    called_so = [name for name in names if _kind(name)]
+    if not called_so:
+        return []
+    classes = {name: set(visible_folders(folder / name)) for name in names}
+    alike = [
+        name
+        for name in names
+        if any(classes[name] & classes[o] for o in called_so if o != name)
+    ]
+    if alike:
+        return sorted({*alike, *(name for name in called_so if classes[name])})
+    if len(called_so) > 1 or (names == called_so and classes[called_so[0]]):
+        return called_so
+    return []
+
+
+def _pick(root: Path, splits: list[str], split: str) -> str:
+    """The split that was asked for by its kind or its own name."""
+    if split in splits:
+        return split
+    for kind in _MEANT.get(_kind(split) or "", ()):
+        found = [name for name in splits if _kind(name) == kind]
+        if len(found) > 1:
+            raise ImagesError(
+                f"{root} holds several splits that may be meant by {split!r}: "
+                f"{', '.join(found)}. Give one as the split (--split {found[0]})"
+            )
+        if found:
+            return found[0]
+    raise ImagesError(
+        f"{root} holds {' and '.join(splits)}, but nothing for the split {split!r}. "
+        f"Give one of them as the split (--split {splits[0]})"
+    )
+
+
+def _kind(name: str) -> str:
+    """Kind of split that a folder is called like; "" for none."""
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    return next((kind for kind, known in _KINDS.items() if words & known), "")
+
+
+def _holds(folder: Path) -> bool:
+    return bool(visible_folders(folder))
+
+
+def visible_folders(folder: Path) -> list[str]:
+    """Names of a folder's subfolders, sorted, without hidden ones and leftovers."""
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if _is_visible(path))
+
+
+def _is_visible(path: Path) -> bool:
+    return _is_plain_name(path.name) and path.is_dir()
+
+
+def _is_plain_name(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in _LEFTOVERS
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is called like a picture, and not hidden."""
+    return not path.name.startswith(".") and path.suffix.lower() in SUFFIXES
+
+
+def walk_images(folder: Path, root: Path) -> list[Path]:
+    """Pictures in a folder, however deep, sorted; links are followed, loops are not.
+
+    Parameters
+    ----------
+    folder : Path
+        Somewhere below `root`.
+    root : Path
+
+    Returns
+    -------
+    list of Path
+    """
+    above = {os.path.realpath(folder.parent), os.path.realpath(root)}
+    return sorted(_walk(folder, frozenset(above)), key=Path.as_posix)
+
+
+def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    real = os.path.realpath(folder)
+    if real in above:
+        return  # a link to a folder that it lies in
+    for path in folder.iterdir():
+        if path.is_dir():
+            if _is_plain_name(path.name):
+                yield from _walk(path, above | {real})
+        elif is_image(path):
+            yield path
