@@ -60,7 +60,7 @@ def evaluate(
     network, original = checkpoint.open(quiet=output.quiet), None
     if against:
         original = _original(checkpoint, against, against_arch, network, output.quiet)
-    samples = images.open(network)
+    samples = images.open(network, quiet=output.quiet)
     with (
         pinned_numerics(threads),
         progress_bar("evaluating", quiet=output.quiet) as progress,

@@ -85,12 +85,16 @@ class WeightsOptions:
     arch
         Architecture, where the file does not say: one of ours, of timm,
         torchvision:NAME, or package.module:factory.
+    class_names
+        Names of the network's outputs, in their order: one a line, or JSON (a list,
+        or a map with indices).
     trust_pickle
         Load pickled objects, which can run any code.
     """
 
     ckpt: Annotated[str | None, Parameter(metavar="FILE")] = None
     arch: Annotated[str | None, Parameter(metavar="NAME")] = None
+    class_names: Annotated[Path | None, Parameter(metavar="FILE")] = None
     trust_pickle: Flag = False
 
     def open(self, *, quiet: bool = False) -> "Network":
@@ -98,6 +102,7 @@ class WeightsOptions:
         return network_from(
             self.ckpt,
             self.arch,
+            class_names=self.class_names,
             device="cpu",
             trust_pickle=self.trust_pickle,
             quiet=quiet,
@@ -122,6 +127,7 @@ class CheckpointOptions(WeightsOptions):
         return network_from(
             self.ckpt,
             self.arch,
+            class_names=self.class_names,
             device=self.device,
             trust_pickle=self.trust_pickle,
             quiet=quiet,
@@ -167,6 +173,12 @@ class SourceOptions:
         on, then $SE_PROBE_DATA.
     data_root
         Where the files of a named data set are.
+    split
+        Split of an image folder that has any: test (what is held out), train, or its
+        own name.
+    label_order
+        Which output of the network each class is: the one of its number, its place
+        among the sorted names, or the one of its name. Default: said in a note.
     image_size
         Side of the input; default: the network's own. Gates depend on it.
     workers
@@ -177,6 +189,8 @@ class SourceOptions:
 
     data: Annotated[str | None, Parameter(metavar="DIR")] = None
     data_root: Annotated[Path | None, Parameter(metavar="DIR")] = None
+    split: Annotated[str, Parameter(metavar="NAME")] = "test"
+    label_order: Literal["index", "sorted", "name"] | None = None
     image_size: Annotated[int | None, at_least(8)] = None
     workers: NonNegative = 0
     seed: NonNegative = 0
@@ -204,9 +218,15 @@ class ImagesOptions(SourceOptions):
         preprocessing = replace(network.preprocessing, input_size=size)
         return replace(network, preprocessing=preprocessing)
 
-    def open(self, network: "Network", *, split: str = "test") -> "LabelledImages":
-        """Images of `--data`, of what the checkpoint names, or of `$SE_PROBE_DATA`."""
-        return images_for(network, split=split, **asdict(self))
+    def open(
+        self, network: "Network", *, split: str | None = None, quiet: bool = False
+    ) -> "LabelledImages":
+        """Images of `--data`, of what the checkpoint names, or of `$SE_PROBE_DATA`.
+
+        What was chosen, and which output each class is, goes to stderr.
+        """
+        chosen = asdict(self) | ({} if split is None else {"split": split})
+        return images_for(network, quiet=quiet, **chosen)
 
 
 @Parameter(name="*", group=_IMAGES)

@@ -194,6 +194,9 @@ def plot(
             "data_root": str(images.data_root) if images.data_root else None,
             **_selection(numbers, images.per_class, images.others, images.batch_size),
             "image_size": images.image_size,
+            "split": images.split,
+            "label_order": images.label_order,
+            **_names_file(checkpoint.class_names),
             "device": checkpoint.device,
             "threads": run.threads,
             "precision": run.precision,
@@ -230,6 +233,17 @@ def plot(
         batches=numbers,
         formats=split_list(format),
     )
+
+
+def _names_file(path: Path | None) -> dict[str, str | None]:
+    """The file of `--class-names`, with its sum: its content decides what is known."""
+    if path is None:
+        return {"class_names": None}
+    from se_probe.files import file_sha256
+
+    if not path.is_file():
+        raise UsageError(f"{path} holds no class names (no such file)")
+    return {"class_names": str(path), "class_names_sha256": file_sha256(path)}
 
 
 def draw(

@@ -96,6 +96,7 @@ def _record_into(
     network = network_from(
         ckpt,
         settings["arch"],
+        class_names=settings["class_names"],
         device=settings["device"],
         trust_pickle=trust_pickle,
         quiet=quiet,
@@ -109,6 +110,9 @@ def _record_into(
         per_class=settings["per_class"],
         seed=settings["seed"],
         image_size=settings["image_size"],
+        split=settings["split"],
+        label_order=settings["label_order"],
+        quiet=quiet,
     )
     labels = label_images(every, network.class_names)
     network = replace(network, class_names=labels.class_names)

@@ -194,7 +194,7 @@ class _Job:
         from se_probe.pruning import check_finetuning
 
         if epochs is not None:
-            train = self.images.open(self.network, split="train")
+            train = self.images.open(self.network, split="train", quiet=True)
             check_finetuning(self.network, train)
 
     def drop(
@@ -209,8 +209,11 @@ class _Job:
         samples = None
         if how != "identity" and self.images.data is not None:
             # Test images are kept to judge what training made of it.
-            split = "train" if is_finetuned else "test"
-            samples = self.images.open(self.network, split=split)
+            samples = self.images.open(
+                self.network,
+                split="train" if is_finetuned else None,
+                quiet=self.output.quiet,
+            )
         with progress_bar("calibrating", quiet=self.output.quiet) as progress:
             pruned = drop_se_blocks(
                 self.network, names, how, record, images=samples, progress=progress
@@ -222,7 +225,7 @@ class _Job:
         from se_probe.cache import measurements_folder
         from se_probe.pruning import plan_budget, remove_blocks
 
-        samples = self.images.open(self.network)
+        samples = self.images.open(self.network, quiet=self.output.quiet)
         with progress_bar("measuring", quiet=self.output.quiet) as progress:
             self.plan = plan_budget(
                 self.network,
@@ -245,7 +248,8 @@ class _Job:
     def finetuned(self, pruned: "Network", epochs: int, lr: float | None) -> "Network":
         from se_probe.pruning import finetune_network
 
-        train, test = (self.images.open(pruned, split=s) for s in ("train", "test"))
+        train = self.images.open(pruned, split="train", quiet=True)
+        test = self.images.open(pruned, quiet=True)
         with progress_bar("fine-tuning", quiet=self.output.quiet) as progress:
             tuned, result = finetune_network(
                 pruned,

@@ -90,7 +90,7 @@ def rank(
     measured = curve = None
     if checkpoint.ckpt is not None:
         network = checkpoint.open(quiet=output.quiet)
-        samples = images.open(network)
+        samples = images.open(network, quiet=output.quiet)
         curve_seed = None if out is None else images.seed
         measured, curve = _measure(
             network, samples, gates, ranking, curve_seed, threads, output.quiet

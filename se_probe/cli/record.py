@@ -57,7 +57,7 @@ def record(
     from se_probe.stats import record_summary
 
     network = checkpoint.open(quiet=output.quiet)
-    samples = images.open(network)
+    samples = images.open(network, quiet=output.quiet)
     try:
         with progress_bar("recording", quiet=output.quiet) as progress:
             gates = record_gates(

@@ -10,7 +10,7 @@ from se_probe.errors import ImagesError, UsageError
 
 if TYPE_CHECKING:
     from se_probe.checkpoints import Network
-    from se_probe.images import LabelledImages
+    from se_probe.images import LabelledImages, LabelOrder
 
 __all__ = ["images_for", "network_from"]
 
@@ -19,6 +19,7 @@ def network_from(
     ckpt: str | None,
     arch: str | None,
     *,
+    class_names: str | Path | None = None,
     device: str = "auto",
     trust_pickle: bool = False,
     like: str | None = None,
@@ -26,11 +27,17 @@ def network_from(
 ) -> "Network":
     """Network of `--ckpt`, on `--device`; what was assumed goes to stderr."""
     from se_probe.checkpoints import load_network
+    from se_probe.images import read_class_names
 
     if ckpt is None:
         raise UsageError("which network? Give --ckpt FILE, or --ckpt timm:NAME")
     network = load_network(
-        ckpt, arch, device=device, trust_pickle=trust_pickle, like=like
+        ckpt,
+        arch,
+        class_names=read_class_names(class_names) if class_names else None,
+        device=device,
+        trust_pickle=trust_pickle,
+        like=like,
     )
     if not quiet:
         for note in network.notes:
@@ -49,16 +56,18 @@ def images_for(
     per_class: int | None = None,
     seed: int = 0,
     image_size: int | None = None,
+    label_order: "LabelOrder | None" = None,
+    quiet: bool = False,
 ) -> "LabelledImages":
     """Images of `--data`, of what the checkpoint names, or of `$SE_PROBE_DATA`."""
-    from se_probe.images import open_images
+    from se_probe.images import label_images, open_images
 
     source, root = _source(network.provenance.data, data, data_root)
     preprocessing = network.preprocessing
     if image_size is not None:
         shape = (preprocessing.input_size[0], image_size, image_size)
         preprocessing = replace(preprocessing, input_size=shape)
-    return open_images(
+    images = open_images(
         source,
         preprocessing,
         batch_size=batch_size,
@@ -67,7 +76,12 @@ def images_for(
         split=split,
         per_class=per_class,
         seed=seed,
+        label_order=label_order,
     )
+    rule = label_images(images, network.class_names).rule
+    for note in () if quiet else (*images.notes, rule):
+        say(f"note: {note}")
+    return images
 
 
 def _source(

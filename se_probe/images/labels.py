@@ -227,12 +227,17 @@ def _as_numbers(images: LabelledImages, network: LabelSet) -> _Reading:
             "the label order 'index' needs classes that are numbers, got "
             f"{other!r}. Give the names of the network's classes instead"
         )
-    return _Reading(
-        network,
-        _by_number(images, len(network)),
-        f"Of the {len(images.classes)} classes of the images, the {len(numbered)} that "
-        f"are numbers are taken as indices of the network's {len(network)} outputs.",
+    n_outputs, n_classes = len(network), len(images.classes)
+    rule = (
+        f"Of the {n_classes} classes of the images, the {len(numbered)} that are "
+        f"numbers are taken as indices of the network's {n_outputs} outputs."
     )
+    if not numbered:
+        rule = (
+            f"The network does not name its {n_outputs} outputs, and so none of the "
+            f"{n_classes} classes of the images is known to it."
+        )
+    return _Reading(network, _by_number(images, n_outputs), rule)
 
 
 def _named(network: LabelSet, names: tuple[str, ...] | list[str]) -> LabelSet:

@@ -38,9 +38,10 @@ def open_images(
     ----------
     source : str, Path or torch.utils.data.Dataset
         An image folder with one subfolder per class (or splits, such as ``train`` and
-        ``test``, with such subfolders); or a name: "scenes" (pictures drawn by code), "digits",
-        "mnist", "fashion-mnist", "cifar10", "cifar100"; or any map-style Dataset of
-        (image, label). A folder that is called like a data set is given as a Path.
+        ``test``, with such subfolders); or a name: "scenes" (pictures drawn by code),
+        "digits", "mnist", "fashion-mnist", "cifar10", "cifar100"; or any map-style
+        Dataset of (image, label). A folder that is called like a data set is given as
+        a Path.
     preprocessing : Preprocessing
         The network's own.
     batch_size : int, default 32

@@ -105,7 +105,8 @@ def _pick(root: Path, splits: list[str], split: str) -> str:
     """The split that was asked for by its kind or its own name."""
     if split in splits:
         return split
-    for kind in _MEANT.get(_kind(split) or "", ()):
+    asked = next((kind for kind, words in _KINDS.items() if split in words), "")
+    for kind in _MEANT.get(asked, ()):
         found = [name for name in splits if _kind(name) == kind]
         if len(found) > 1:
             raise ImagesError(

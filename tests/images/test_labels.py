@@ -131,6 +131,15 @@ def test_fewer_numbered_folders_than_outputs_are_indices(folder):
     assert "the 3 that are numbers are taken as indices" in labels.rule
 
 
+def test_other_folders_than_outputs_are_not_known(folder):
+    found, labels = indices(folder("cat", "dog"), numbered_labels(12))
+
+    assert found == {"cat": -1, "dog": -1}
+    assert labels.rule.endswith(
+        "so none of the 2 classes of the images is known to it."
+    )
+
+
 def test_a_name_of_several_classes_is_an_error_where_names_decide(folder):
     with pytest.raises(AmbiguousClassError, match="'crane' means 2 classes"):
         indices(folder("crane"), IMAGENET)
