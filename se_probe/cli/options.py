@@ -98,15 +98,11 @@ class WeightsOptions:
     trust_pickle: Flag = False
 
     def open(self, *, quiet: bool = False) -> "Network":
-        """Network of `--ckpt` on the CPU; what was assumed goes to stderr."""
-        return network_from(
-            self.ckpt,
-            self.arch,
-            class_names=self.class_names,
-            device="cpu",
-            trust_pickle=self.trust_pickle,
-            quiet=quiet,
-        )
+        """Network of `--ckpt`, on the CPU where no device is asked for.
+
+        What was assumed goes to stderr.
+        """
+        return network_from(quiet=quiet, **({"device": "cpu"} | asdict(self)))
 
 
 @Parameter(name="*", group=_NETWORK)
@@ -122,17 +118,6 @@ class CheckpointOptions(WeightsOptions):
 
     device: Device = "auto"
 
-    def open(self, *, quiet: bool = False) -> "Network":
-        """Network of `--ckpt`, on `--device`; what was assumed goes to stderr."""
-        return network_from(
-            self.ckpt,
-            self.arch,
-            class_names=self.class_names,
-            device=self.device,
-            trust_pickle=self.trust_pickle,
-            quiet=quiet,
-        )
-
 
 @Parameter(name="*", group=_NETWORK)
 @dataclass(frozen=True)
@@ -147,17 +132,6 @@ class NetworkOptions(CheckpointOptions):
     """
 
     like: Annotated[str | None, Parameter(metavar="FILE")] = None
-
-    def open(self, *, quiet: bool = False) -> "Network":
-        """Network of `--ckpt`, on `--device`; what was assumed goes to stderr."""
-        return network_from(
-            self.ckpt,
-            self.arch,
-            device=self.device,
-            trust_pickle=self.trust_pickle,
-            like=self.like,
-            quiet=quiet,
-        )
 
 
 @Parameter(name="*", group=_IMAGES)
