@@ -7,7 +7,7 @@ multiplication, and keeps those. What a module is called plays no part in that.
 """
 
 from se_probe.blocks.capture import GateCapture, capture_gates
-from se_probe.blocks.find import find_se_blocks
+from se_probe.blocks.find import Findings, examine_network, find_se_blocks
 from se_probe.blocks.found import FoundBlock, network_facts
 from se_probe.blocks.hold import held_gates
 from se_probe.blocks.multiply import watch_gates
@@ -15,9 +15,11 @@ from se_probe.blocks.names import keep_names, kept_names
 from se_probe.blocks.watch import unwrap
 
 __all__ = [
+    "Findings",
     "FoundBlock",
     "GateCapture",
     "capture_gates",
+    "examine_network",
     "find_se_blocks",
     "held_gates",
     "keep_names",

@@ -1,46 +1,65 @@
 """Find the SE blocks of a network: probe it, and prove each gate."""
 
-import re
 import warnings
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from se_probe.blocks.found import (
-    FoundBlock,
-    describe_hit,
-    kind_of_class,
-    macs_by_module,
+from se_probe.blocks.found import FoundBlock, describe_hit, macs_by_module
+from se_probe.blocks.names import (
+    kept_stages_and_numbers,
+    stages_and_numbers,
+    stride,
 )
-from se_probe.blocks.names import kept_stages_and_numbers, stages_and_numbers
+from se_probe.blocks.notes import notes_of
 from se_probe.blocks.probe import Hit, Probe, as_it_was, run_probe
 from se_probe.blocks.watch import unwrap
 from se_probe.errors import BlockError
+from se_probe.running import Inputs, map_inputs, n_samples, to_device_of
 
-__all__ = ["find_se_blocks"]
+__all__ = ["Findings", "examine_network", "find_se_blocks"]
 
-# What hand-written SE blocks are called: SELayer, SEBlock, SqueezeExcite, ECALayer ...
-_SE_LIKE = re.compile(
-    r"^(e?se|ecs?a)(_?(layer|block|module|net|unit))?$|^squeeze_?excit", re.I
-)
 _DOUBLINGS = 3
+_MODES = {3: "linear", 4: "bilinear", 5: "trilinear"}
 
 
-def find_se_blocks(model: nn.Module, batch: Tensor) -> list[FoundBlock]:
+@dataclass(frozen=True)
+class Findings:
+    """What a network was seen to do with gates.
+
+    Attributes
+    ----------
+    blocks : list of FoundBlock
+        In the order in which the network runs them; may be empty.
+    notes : tuple of str
+        A sentence on everything that looks like a block and is not among them, and on
+        blocks whose gates do not depend on the sample.
+    """
+
+    blocks: list[FoundBlock]
+    notes: tuple[str, ...] = ()
+
+
+def find_se_blocks(
+    model: nn.Module, batch: Inputs, *, strict: bool = False
+) -> list[FoundBlock]:
     """SE blocks of a network, in the order in which it runs them.
 
-    A probe of two different images runs in evaluation mode with gradients. Kept is
-    every multiplication of a feature map by one number per channel and image that was
+    A probe of two different samples runs in evaluation mode with gradients. Kept is
+    every multiplication of a feature map by one number per channel and sample that was
     computed from this map by learned layers. The model is left as it was: mode,
     gradients, hooks, weights.
 
     Parameters
     ----------
     model : nn.Module
-    batch : Tensor, shape (batch, channels, height, width)
-        Preprocessed images; the first two that differ are used.
+    batch : Tensor or tuple of Tensor, each with the samples along its first axis
+        Preprocessed images, or whatever the network takes; a tuple for networks with
+        several inputs. The first two samples that differ are used.
+    strict : bool, default False
+        Refuse a network in which anything looks like a block and is none.
 
     Returns
     -------
@@ -50,13 +69,13 @@ def find_se_blocks(model: nn.Module, batch: Tensor) -> list[FoundBlock]:
     Raises
     ------
     BlockError
-        If there is no SE block; if an SE block is registered but takes no part in the
-        forward pass; if one runs more than once.
+        If there is no SE block; with `strict` also for everything that would be warned
+        of. The network's own errors, where it does not take the batch, come through.
 
     Warns
     -----
     UserWarning
-        Naming the blocks whose gates are the same for both images.
+        For each of the notes of :func:`examine_network`.
 
     Examples
     --------
@@ -67,95 +86,117 @@ def find_se_blocks(model: nn.Module, batch: Tensor) -> list[FoundBlock]:
     >>> [(block.path, block.channels, block.reduction) for block in blocks]
     [('se', 16, 4.0)]
     """
+    findings = examine_network(model, batch, strict=strict)
+    for note in findings.notes:
+        warnings.warn(note, stacklevel=2)
+    return findings.blocks
+
+
+def examine_network(
+    model: nn.Module, batch: Inputs, *, strict: bool = False
+) -> Findings:
+    """SE blocks of a network, and what looks like one and is not among them.
+
+    Named are modules of a class that gates elsewhere in the network but was not seen to
+    gate, blocks that are registered but never called, blocks that run more than once or
+    on several parts of each sample, softmax weights of branches (selective kernels),
+    and blocks whose gates are the same for both samples.
+
+    Parameters
+    ----------
+    model, batch, strict
+        As for :func:`find_se_blocks`.
+
+    Returns
+    -------
+    Findings
+
+    Raises
+    ------
+    BlockError
+        As :func:`find_se_blocks`.
+    """
     model = unwrap(model)
-    images = _two_images(batch, model)
+    inputs = _two_samples(batch, model)
     with as_it_was(model):
-        probe = run_probe(model, images)
-        for _ in range(_DOUBLINGS):
-            if not probe.too_small:
-                break
-            larger = functional.interpolate(images, scale_factor=2, mode="bilinear")
-            try:
-                probe = run_probe(model, larger)
-            except RuntimeError:  # a network of one input size only
-                break
-            images = larger
-        macs = macs_by_module(model, batch[:1].to(images))
-    _refuse_idle_blocks(model, probe)
-    if not probe.hits:
-        raise BlockError(
-            f"{type(model).__name__} has no SE blocks: it never multiplies a feature "
-            "map by one gate per channel computed from it"
-        )
-    _warn_of_constant_gates(probe.hits)
-    places = [(hit.product.path, hit.product.occurrence) for hit in probe.hits]
+        probe, inputs = _probed(model, inputs)
+        first = map_inputs(lambda tensor: tensor[:1], batch)
+        macs = macs_by_module(model, to_device_of(model, first))
+    hits = [hit for hit in probe.hits if probe.calls[hit.product.path] == 1]
+    notes = notes_of(model, probe, hits)
+    if not hits:
+        raise BlockError(_none_found(model, notes))
+    if strict and notes:
+        raise BlockError(notes[0])
+    return Findings(_described(model, hits, inputs, macs), tuple(notes))
+
+
+def _none_found(model: nn.Module, notes: list[str]) -> str:
+    name = type(model).__name__
+    if notes:
+        return f"{name} has no SE blocks that can be recorded: {'; '.join(notes)}"
+    return (
+        f"{name} has no SE blocks: it never multiplies a feature map by one gate per "
+        "channel computed from it"
+    )
+
+
+def _described(
+    model: nn.Module, hits: list[Hit], inputs: Inputs, macs: dict[str, int]
+) -> list[FoundBlock]:
+    sample = inputs if isinstance(inputs, Tensor) else inputs[0]
+    places = [(hit.product.path, hit.product.occurrence) for hit in hits]
     names = kept_stages_and_numbers(model, places) or stages_and_numbers(
         [path for path, _ in places],
-        [images.shape[-1] / hit.side for hit in probe.hits],
+        [stride(sample.shape[2:], hit.positions) for hit in hits],
     )
     return [
         describe_hit(model, hit, stage, number, macs)
-        for hit, (stage, number) in zip(probe.hits, names, strict=True)
+        for hit, (stage, number) in zip(hits, names, strict=True)
     ]
 
 
-def _two_images(batch: Tensor, model: nn.Module) -> Tensor:
-    """Two different images; noise takes the second place where the batch has one."""
-    first = batch[:1]
+def _probed(model: nn.Module, inputs: Inputs) -> tuple[Probe, Inputs]:
+    """What two samples showed; larger ones, where maps had but one position."""
+    probe = run_probe(model, inputs)
+    for _ in range(_DOUBLINGS):
+        if not probe.too_small:
+            break
+        larger = map_inputs(_doubled, inputs)
+        try:
+            probe = run_probe(model, larger)
+        except Exception:  # a network of one input size only says so in its own way
+            break
+        inputs = larger
+    return probe, inputs
+
+
+def _doubled(tensor: Tensor) -> Tensor:
+    mode = _MODES.get(tensor.ndim)
+    if mode is None or not tensor.is_floating_point():
+        return tensor
+    return functional.interpolate(tensor, scale_factor=2, mode=mode)
+
+
+def _two_samples(batch: Inputs, model: nn.Module) -> Inputs:
+    """Two different samples; noise takes the second place where the batch has one."""
+    tensors = (batch,) if isinstance(batch, Tensor) else batch
     other = next(
-        (image for image in batch[1:] if not torch.equal(image, first[0])), None
+        (
+            number
+            for number in range(1, n_samples(batch))
+            if any(not torch.equal(tensor[number], tensor[0]) for tensor in tensors)
+        ),
+        None,
     )
-    if other is None:
+
+    def pair(tensor: Tensor) -> Tensor:
+        if other is not None:
+            return tensor[[0, other]]
+        if not tensor.is_floating_point():
+            return tensor[[0, 0]]
         generator = torch.Generator().manual_seed(0)
-        other = torch.randn(first.shape[1:], generator=generator).to(first)
-    images = torch.stack([first[0], other])
-    parameter = next((p for p in model.parameters() if p.is_floating_point()), images)
-    return images.to(parameter.device, parameter.dtype)
+        noise = torch.randn(tensor.shape[1:], generator=generator).to(tensor)
+        return torch.stack([tensor[0], noise])
 
-
-def _refuse_idle_blocks(model: nn.Module, probe: Probe) -> None:
-    """An SE block that takes no part would look like one that was never recorded."""
-    used = {hit.product.path for hit in probe.hits}
-    gating_classes = {type(model.get_submodule(path)) for path in used}
-    for path, module in model.named_modules():
-        if path in used or any(above in used for above in _ancestors(path)):
-            continue
-        class_name = type(module).__name__
-        known = kind_of_class(module) is not None
-        if known and probe.calls[path] and _scales_channels(module):
-            raise BlockError(
-                f"the SE block {path!r} ({class_name}) runs, but its gate never "
-                "multiplies a feature map that it was computed from"
-            )
-        looks_like_one = type(module) in gating_classes or _SE_LIKE.match(class_name)
-        is_block = known or (looks_like_one and any(True for _ in module.parameters()))
-        if is_block and not probe.calls[path]:
-            raise BlockError(
-                f"the SE block {path!r} ({class_name}) is registered but never called: "
-                "the network computes without it. Call it in forward, or remove it"
-            )
-
-
-def _scales_channels(module: nn.Module) -> bool:
-    # The paper's NoSqueeze variant gates every position by itself.
-    return not isinstance(getattr(module, "squeeze", None), nn.Identity)
-
-
-def _ancestors(path: str) -> Iterator[str]:
-    while "." in path:
-        path = path.rpartition(".")[0]
-        yield path
-
-
-def _warn_of_constant_gates(hits: Sequence[Hit]) -> None:
-    constant = [
-        h.product.path for h in hits if torch.allclose(h.rows[0], h.rows[1], atol=1e-6)
-    ]
-    if constant:
-        warnings.warn(
-            f"the gates of {len(constant)} of {len(hits)} SE blocks are the same for "
-            f"two different images ({', '.join(constant[:3])}"
-            f"{', ...' if len(constant) > 3 else ''}): the blocks are collapsed, or "
-            "the network is freshly initialised with zeros before them",
-            stacklevel=3,
-        )
+    return to_device_of(model, map_inputs(pair, batch))

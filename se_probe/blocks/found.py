@@ -1,5 +1,6 @@
 """What is known of an SE block once it is found, in words and numbers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,12 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from se_probe.blocks.evidence import is_along_channels
+from se_probe.blocks.layout import Layout
 from se_probe.blocks.probe import Hit, as_it_was
 from se_probe.blocks.watch import unwrap
+from se_probe.running import Inputs, call_network, map_inputs, to_device_of
 
 __all__ = [
     "FoundBlock",
     "describe_hit",
+    "excitation_names",
     "kind_of_class",
     "macs_by_module",
     "network_facts",
@@ -59,13 +64,19 @@ class FoundBlock:
     reduction : float or None
         channels / hidden.
     gate : str
-        Function that ends the excitation: `sigmoid`, `hardsigmoid`, ...
+        Function that ends the excitation: `sigmoid`, `hardsigmoid`, `1 + sigmoid`,
+        `tanh`, ...; `other` where no simple formula says it.
+    bounds : tuple of two, or None
+        Least and largest gate that this function can give, -inf or inf where there is
+        no end; None where it is not known.
     parameters : int
         Learned numbers between feature map and gate.
     macs : int
         Multiply-adds of the excitation for one image.
     occurrence, factor : int
         Which multiplication of `path`, and which of its two factors is the gate.
+    layout : Layout
+        Which axes of the two hold samples and channels.
     """
 
     name: str
@@ -80,13 +91,25 @@ class FoundBlock:
     gate: str
     parameters: int
     macs: int
+    bounds: tuple[float, float] | None = None
     occurrence: int = field(default=0, repr=False)
     factor: int = field(default=1, repr=False)
+    layout: Layout = field(default=Layout(), repr=False)
 
     def facts(self) -> dict[str, Any]:
-        """What `se-probe inspect --json` prints, in plain JSON types."""
+        """What `se-probe inspect --json` prints, in plain JSON types.
+
+        Returns
+        -------
+        dict
+            `bounds` as a list of two, with None where there is no end.
+        """
         plain = asdict(self)
-        del plain["occurrence"], plain["factor"]
+        for name in ("occurrence", "factor", "layout"):
+            del plain[name]
+        if self.bounds is not None:
+            ends = [end if math.isfinite(end) else None for end in self.bounds]
+            plain["bounds"] = ends
         return plain
 
 
@@ -110,7 +133,7 @@ def describe_hit(
     """
     path, channels = hit.product.path, hit.rows.shape[1]
     names = {id(p): name for name, p in model.named_parameters()}
-    own = [p for p in hit.parameters if names[id(p)].startswith(f"{path}.")]
+    own = [p for p in hit.parameters if names[id(p)].startswith(_inside(path))]
     parameters = own or hit.parameters
     weights = [p for p in parameters if p.ndim >= 2]
     hidden = int(weights[-2].shape[0]) if len(weights) > 1 else None
@@ -125,12 +148,26 @@ def describe_hit(
         channels=channels,
         hidden=hidden,
         reduction=None if hidden is None else channels / hidden,
-        gate=hit.function,
+        gate=hit.function.name,
         parameters=sum(p.numel() for p in parameters),
         macs=sum(macs.get(owner, 0) for owner in owners),
+        bounds=hit.function.bounds,
         occurrence=hit.product.occurrence,
         factor=hit.factor,
+        layout=hit.layout,
     )
+
+
+def excitation_names(model: nn.Module, hit: Hit) -> set[str]:
+    """Names of a gate's weights within the module that multiplies by it."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    inside = _inside(hit.product.path)
+    found = {names[id(p)] for p in hit.parameters}
+    return {name.removeprefix(inside) for name in found if name.startswith(inside)}
+
+
+def _inside(path: str) -> str:
+    return f"{path}." if path else ""
 
 
 def kind_of_class(module: nn.Module) -> str | None:
@@ -143,15 +180,15 @@ def kind_of_class(module: nn.Module) -> str | None:
 
 
 def _kind_of_weights(weights: Sequence[Tensor]) -> str:
-    if weights and all(weight.ndim == 3 for weight in weights):
+    if weights and all(is_along_channels(weight) for weight in weights):
         return "eca"
     return "se" if len(weights) > 1 else "ese"
 
 
-def macs_by_module(model: nn.Module, image: Tensor) -> dict[str, int]:
-    """Multiply-adds of convolutions and matrix products for one image, by path."""
+def macs_by_module(model: nn.Module, sample: Inputs) -> dict[str, int]:
+    """Multiply-adds of convolutions and matrix products for one sample, by path."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(image)
+        call_network(model, sample)
     root = type(model).__name__
     return {
         name.removeprefix(root).removeprefix("."): sum(counts.values()) // 2
@@ -163,7 +200,7 @@ def macs_by_module(model: nn.Module, image: Tensor) -> dict[str, int]:
 def network_facts(
     model: nn.Module,
     blocks: Sequence[FoundBlock],
-    batch: Tensor,
+    batch: Inputs,
     architecture: str = "",
 ) -> dict[str, Any]:
     """What `se-probe inspect --json` prints about a network.
@@ -173,20 +210,21 @@ def network_facts(
     model : nn.Module
     blocks : sequence of FoundBlock
         As :func:`find_se_blocks` found them.
-    batch : Tensor, shape (batch, channels, height, width)
-        Multiply-adds are those of its first image.
+    batch : Tensor or tuple of Tensor, each with the samples along its first axis
+        Multiply-adds are those of its first sample.
     architecture : str
 
     Returns
     -------
     dict
-        `architecture`, `parameters`, `macs`, `image_size`, `blocks`, and `stages` with
-        the sums of each stage.
+        `architecture`, `parameters`, `macs`, `image_size` (the sides of a sample, of
+        the first one where there are several inputs), `blocks`, and `stages` with the
+        sums of each stage.
     """
     model = unwrap(model)
-    parameter = next(model.parameters())
+    first = map_inputs(lambda tensor: tensor[:1], batch)
     with as_it_was(model):
-        macs = macs_by_module(model, batch[:1].to(parameter.device, parameter.dtype))
+        macs = macs_by_module(model, to_device_of(model, first))
     stages = [
         {
             "stage": stage,
@@ -202,7 +240,12 @@ def network_facts(
         "architecture": architecture or type(model).__name__,
         "parameters": sum(p.numel() for p in model.parameters()),
         "macs": macs.get("", 0),
-        "image_size": list(batch.shape[-2:]),
+        "image_size": _sides(batch),
         "blocks": [block.facts() for block in blocks],
         "stages": stages,
     }
+
+
+def _sides(batch: Inputs) -> list[int]:
+    first = batch if isinstance(batch, Tensor) else batch[0]
+    return list(first.shape[2:])

@@ -25,8 +25,7 @@ def held_gates(
 
     The network multiplies by these values exactly as it would by the gates. Its
     modules and weights are not changed: a gate is exchanged on its way out of the
-    module that holds it, or overwritten just before the multiplication where no module
-    does (for such blocks only passes without gradients are possible). The excitation
+    module that holds it, or at the multiplication where no module does. The excitation
     is still computed, so nothing is saved yet.
 
     Parameters
@@ -70,7 +69,7 @@ def held_gates(
                 gate_module = model.get_submodule(block.gate_path)
                 contexts.enter_context(gate_module.register_forward_hook(hook))
         if unheld:
-            contexts.enter_context(watch_gates(model, unheld, _overwrite(held)))
+            contexts.enter_context(watch_gates(model, unheld, _instead(held)))
         yield
 
 
@@ -94,10 +93,10 @@ def _exchange(value: Tensor) -> Callable[..., Tensor]:
     return hook
 
 
-def _overwrite(
+def _instead(
     values: Mapping[str, Tensor],
-) -> Callable[[FoundBlock, Tensor, Tensor], None]:
-    def seen(block: FoundBlock, feature_map: Tensor, gate: Tensor) -> None:
-        gate.copy_(values[block.name])
+) -> Callable[[FoundBlock, Tensor, Tensor], Tensor]:
+    def seen(block: FoundBlock, feature_map: Tensor, gate: Tensor) -> Tensor:
+        return values[block.name].to(gate).expand(gate.shape)
 
     return seen

@@ -1,21 +1,30 @@
-"""The multiplications by a gate, as they happen: look at them."""
+"""The multiplications by gates, as they happen: see them, or multiply by others."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from torch import Tensor, nn
 
 from se_probe.blocks.found import FoundBlock
-from se_probe.blocks.watch import Product, unwrap, watch_modules, watch_products
+from se_probe.blocks.watch import (
+    Exchange,
+    Product,
+    unwrap,
+    watch_modules,
+    watch_products,
+)
 
 __all__ = ["watch_gates"]
 
 
+# Called with a block, its feature map and its gate; may return another gate.
+Seen: TypeAlias = Callable[[FoundBlock, Tensor, Tensor], Tensor | None]
+
+
 @contextmanager
 def watch_gates(
-    model: nn.Module,
-    blocks: Sequence[FoundBlock],
-    seen: Callable[[FoundBlock, Tensor, Tensor], None],
+    model: nn.Module, blocks: Sequence[FoundBlock], seen: Seen
 ) -> Iterator[None]:
     """Context in which every multiplication by a gate is shown before it happens.
 
@@ -25,8 +34,10 @@ def watch_gates(
         The model in which the blocks were found.
     blocks : sequence of FoundBlock
     seen : callable
-        Called with the block, its feature map, shape (batch, channels, height, width),
-        and its gate, shape (batch, channels). Both are the network's own memory.
+        Called with the block, its feature map, shape (batch, channels, positions ...)
+        with one, two or three axes of positions, and its gate, shape (batch, channels).
+        Both are the network's own memory. If it returns a tensor of the gate's shape,
+        the map is multiplied by that instead.
 
     Yields
     ------
@@ -43,20 +54,22 @@ def watch_gates(
         if name
     }
 
-    def product_seen(product: Product) -> None:
+    def product_seen(product: Product) -> Exchange | None:
         block = by_place.get((product.path, product.occurrence))
-        if block is not None:
-            seen(block, *_channels_first(product, block))
+        return None if block is None else _shown(product, block, seen)
 
     with watch_modules(below | paths) as stack, watch_products(stack, product_seen):
         yield
 
 
-def _channels_first(product: Product, block: FoundBlock) -> tuple[Tensor, Tensor]:
-    """Views of feature map (batch, channels, height, width) and gate."""
+def _shown(product: Product, block: FoundBlock, seen: Seen) -> Exchange | None:
     feature_map = product.factors[1 - block.factor]
-    gate = product.factors[block.factor]
-    if gate.shape[1] != block.channels:
-        feature_map, gate = feature_map.movedim(3, 1), gate.movedim(3, 1)
-    # One place stands for all, also where the gate was expanded to the map.
-    return feature_map, gate[:, :, 0, 0]
+    factor, layout = product.factors[block.factor], block.layout
+    instead = seen(
+        block,
+        layout.channels_second(feature_map, block.channels),
+        layout.rows(factor, block.channels),
+    )
+    if instead is None:
+        return None
+    return block.factor, layout.spread(instead, factor)

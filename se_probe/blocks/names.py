@@ -10,11 +10,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
+from torch import Size, nn
 
 from se_probe.blocks.watch import unwrap
 
-__all__ = ["keep_names", "kept_names", "kept_stages_and_numbers", "stages_and_numbers"]
+__all__ = [
+    "keep_names",
+    "kept_names",
+    "kept_stages_and_numbers",
+    "stages_and_numbers",
+    "stride",
+]
 
 # Attribute of a model in which the names of its blocks are kept. Numbers run within a
 # stage, so without it a block that is removed would change the names of later ones.
@@ -56,8 +62,8 @@ def stages_and_numbers(
         return named
     counted: Counter[int] = Counter()
     numbered = []
-    for stride in strides:
-        stage = max(round(math.log2(stride)), 0)
+    for ratio in strides:
+        stage = max(round(math.log2(ratio)), 0)
         counted[stage] += 1
         numbered.append((stage, counted[stage]))
     return numbered
@@ -104,3 +110,44 @@ def kept_stages_and_numbers(
         return None
     parts = [by_place[place].split("_") for place in places]
     return [(int(stage), int(number)) for _, stage, number in parts]
+
+
+def stride(sample: Sequence[int], positions: Sequence[int]) -> float:
+    """How many positions of a sample, along each axis, one of a feature map stands for.
+
+    Parameters
+    ----------
+    sample : sequence of int
+        Sides of what the network is given, without samples and channels.
+    positions : sequence of int
+        Sides of the feature map.
+
+    Returns
+    -------
+    float
+        The geometric mean over the axes.
+
+    Examples
+    --------
+    >>> (
+    ...     stride((224, 224), (14, 14)),
+    ...     stride((4000,), (500,)),
+    ...     stride((32,) * 3, (8,) * 3),
+    ... )
+    (16.0, 8.0, 4.0)
+    >>> stride((80, 300), (300,))  # a spectrogram that became a sequence
+    1.0
+    """
+    n_positions = Size(positions).numel()
+    if len(positions) < len(sample):
+        along_last = math.log2(sample[-1] / n_positions)
+        if along_last >= 0 and abs(along_last - round(along_last)) < _CLOSE:
+            return float(2**along_last)
+    if not sample:
+        return 1.0
+    return float((Size(sample).numel() / n_positions) ** (1 / len(sample)))
+
+
+# A sequence made from an image's last axis is shorter by a power of two, up to borders;
+# one made from all its positions hardly ever is.
+_CLOSE = 0.1

@@ -1,4 +1,4 @@
-"""Run a network on two images, and prove which products are those of a gate."""
+"""Run a network on two samples, and prove which products are those of a gate."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -9,11 +9,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from se_probe.blocks.evidence import excitation_parameters, gate_function
-from se_probe.blocks.watch import Product, gate_rows, watch_modules, watch_products
-from se_probe.errors import BlockError
+from se_probe.blocks.evidence import (
+    channel_axis,
+    excitation_parameters,
+    is_along_channels,
+    is_spread,
+    mixes_channels,
+    unspread,
+)
+from se_probe.blocks.functions import GateFunction, gate_function
+from se_probe.blocks.layout import Layout, is_one_position, possible_layouts
+from se_probe.blocks.watch import Product, watch_modules, watch_products
+from se_probe.running import Inputs, call_network, evaluating, map_inputs
 
 __all__ = ["Hit", "Probe", "as_it_was", "run_probe"]
+
+_N_SAMPLES = 2
+_LARGEST_GATE = 1 << 16
 
 
 @dataclass
@@ -25,13 +37,15 @@ class Hit:
     product : Product
     factor : int
         Which of its two factors is the gate.
+    layout : Layout
+        How their axes are to be read.
     rows : Tensor, shape (2, channels)
-        The gate of each image.
-    side : float
-        Of the scaled map, in pixels; the square root of its area.
+        The gate of each sample.
+    positions : tuple of int
+        Sides of the scaled map, channels and samples left out.
     gate_path : str or None
         First module whose output the gate was.
-    function : str
+    function : GateFunction
         That ends the excitation.
     parameters : list of Tensor
         Learned numbers between map and gate, in the order of use.
@@ -39,20 +53,24 @@ class Hit:
 
     product: Product
     factor: int
+    layout: Layout
     rows: Tensor
-    side: float
+    positions: tuple[int, ...]
     gate_path: str | None
-    function: str
+    function: GateFunction
     parameters: list[Tensor]
 
 
 class Probe:
-    """What one forward pass of the probe images showed."""
+    """What one forward pass of the probe's samples showed."""
 
     def __init__(self) -> None:
         self.hits: list[Hit] = []
         self.calls: Counter[str] = Counter()
         self.too_small = False
+        # Modules that weigh branches by a softmax, and those with several gates each.
+        self.branches: dict[str, None] = {}
+        self.parts: dict[str, int] = {}
         # Outputs that could be gates: (path, output, its values when the module ended).
         # The outputs are kept, so that no later tensor takes over their memory.
         self._small: list[tuple[str, Tensor, Tensor]] = []
@@ -60,74 +78,111 @@ class Probe:
     def ended(self, path: str, module: nn.Module, output: Any) -> None:
         """A module has run: its output may turn out to be a gate."""
         self.calls[path] += 1
-        if not isinstance(output, Tensor) or not 2 <= output.ndim <= 4:
+        if not isinstance(output, Tensor) or not 2 <= output.ndim <= 5:
             return
-        if output.numel() == len(output) * max(output.shape[1:]):
+        if output.numel() == len(output) * max(output.shape[1:]) <= _LARGEST_GATE:
             self._small.append((path, output, output.detach().clone()))
 
     def seen(self, product: Product) -> None:
         """Keep a multiplication if one factor is a gate computed from the other."""
         for gate_at in (1, 0):
-            feature_map, gate = product.factors[1 - gate_at], product.factors[gate_at]
-            rows = gate_rows(feature_map, gate)
-            is_vector = rows is None and _both_one_by_one(feature_map, gate)
-            if rows is None and not is_vector:
-                continue
-            parameters = excitation_parameters(gate, feature_map)
-            if not parameters:
-                continue
-            if rows is None:
-                self.too_small = True
-            elif not self._is_known(rows):
-                self._keep(product, gate_at, rows, parameters)
-            return
+            if self._is_gate(product, gate_at):
+                return
+
+    def _is_gate(self, product: Product, gate_at: int) -> bool:
+        feature_map, factor = product.factors[1 - gate_at], product.factors[gate_at]
+        if factor.grad_fn is None:
+            return False
+        layouts = list(possible_layouts(feature_map, factor, _N_SAMPLES))
+        is_vector = not layouts and is_one_position(feature_map, factor)
+        is_branched = not layouts and _weighs_branches(factor)
+        if not (layouts or is_vector or is_branched):
+            return False
+        parameters = excitation_parameters(factor, feature_map)
+        if not parameters:
+            return False
+        if is_branched:
+            self._keep_branches(product, factor)
+            return False
+        if is_vector:
+            self.too_small = True
+            return True
+        return any(
+            self._keep(product, gate_at, layout, parameters, by_shape=by_shape)
+            for layout, by_shape in layouts
+        )
 
     def _keep(
-        self, product: Product, gate_at: int, rows: Tensor, parameters: list[Tensor]
-    ) -> None:
-        feature_map = product.factors[1 - gate_at]
-        side = (feature_map[0].numel() / rows.shape[1]) ** 0.5
-        self.hits.append(
-            Hit(
-                product=product,
-                factor=gate_at,
-                rows=rows.detach(),
-                side=side,
-                gate_path=self._module_of(rows),
-                function=gate_function(product.factors[gate_at]),
-                parameters=parameters,
+        self,
+        product: Product,
+        gate_at: int,
+        layout: Layout,
+        parameters: list[Tensor],
+        *,
+        by_shape: bool,
+    ) -> bool:
+        feature_map, factor = product.factors[1 - gate_at], product.factors[gate_at]
+        n_channels = layout.n_channels(feature_map, _N_SAMPLES)
+        rows = layout.rows(factor, n_channels)
+        if not by_shape and not _is_from_few(factor, rows):
+            return False
+        if not _holds_channels(feature_map, layout, n_channels, parameters):
+            return False
+        function = gate_function(factor, rows)
+        if not (mixes_channels(parameters) or function.is_gating):
+            return False  # a normalisation written by hand
+        if function.name.endswith("softmax") and _sums_over_branches(rows):
+            self.branches[product.path] = None
+            return False
+        if len(rows) != _N_SAMPLES:
+            self.parts[product.path] = len(rows) // _N_SAMPLES
+            return False
+        if not self._is_known(rows):
+            sides = layout.channels_second(feature_map, n_channels).shape[2:]
+            self.hits.append(
+                Hit(
+                    product=product,
+                    factor=gate_at,
+                    layout=layout,
+                    rows=rows.detach(),
+                    positions=_unflattened(feature_map, tuple(sides)),
+                    gate_path=self._module_of(factor, rows),
+                    function=function,
+                    parameters=parameters,
+                )
             )
-        )
+        return True
+
+    def _keep_branches(self, product: Product, factor: Tensor) -> None:
+        rows = factor.detach().flatten(2)[..., 0]
+        if gate_function(factor, rows).name.endswith("softmax"):
+            self.branches[product.path] = None
 
     def _is_known(self, rows: Tensor) -> bool:
         """Whether this gate scaled an earlier map already (a gate used twice)."""
         return any(hit.rows.data_ptr() == rows.data_ptr() for hit in self.hits)
 
-    def _module_of(self, rows: Tensor) -> str | None:
+    def _module_of(self, factor: Tensor, rows: Tensor) -> str | None:
         """Path of the first module whose output was this very vector."""
+        nodes = set(unspread(factor))
         for path, output, values in self._small:
-            is_same_memory = output.data_ptr() == rows.data_ptr()
-            if is_same_memory and torch.equal(values.flatten(1), rows):
+            is_same = output.data_ptr() == rows.data_ptr() or output.grad_fn in nodes
+            if is_same and torch.equal(values.flatten(1), rows):
                 return path
         return None
 
 
-def run_probe(model: nn.Module, images: Tensor) -> Probe:
+def run_probe(model: nn.Module, inputs: Inputs) -> Probe:
     """One forward pass with gradients, and the gates seen in it, in their order.
 
     Parameters
     ----------
     model : nn.Module
-    images : Tensor, shape (2, channels, height, width)
+    inputs : Tensor or tuple of Tensor, each of two samples
 
     Returns
     -------
     Probe
-
-    Raises
-    ------
-    BlockError
-        If an SE block runs more than once.
     """
     probe = Probe()
     modules = dict(model.named_modules())
@@ -137,40 +192,93 @@ def run_probe(model: nn.Module, images: Tensor) -> Probe:
         watch_modules(modules, probe.ended) as stack,
         watch_products(stack, probe.seen),
     ):
-        model(images.clone().requires_grad_())
+        call_network(model, map_inputs(_followed, inputs))
     for hit in probe.hits:
-        path = hit.product.path
-        if probe.calls[path] > 1:
-            raise BlockError(
-                f"the SE block {path!r} ran {probe.calls[path]} times in one forward "
-                "pass; se_probe needs each block to run once, as a module of its own"
-            )
         if hit.gate_path is not None and probe.calls[hit.gate_path] > 1:
             hit.gate_path = None  # one activation module that many blocks share
     return probe
 
 
-def _both_one_by_one(first: Tensor, second: Tensor) -> bool:
-    return (
-        first.ndim == 4
-        and first.shape == second.shape
-        and first[0].numel() == max(first.shape[1], first.shape[3]) > 1
-    )
+def _followed(tensor: Tensor) -> Tensor:
+    """Copy from which autograd follows what is computed; not of whole numbers."""
+    tensor = tensor.clone()
+    return tensor.requires_grad_() if tensor.is_floating_point() else tensor
+
+
+def _is_from_few(factor: Tensor, rows: Tensor) -> bool:
+    """Whether a factor as large as the map holds one number per sample and channel.
+
+    Either it was made from so many, or its numbers differ from sample to sample and
+    from channel to channel, and yet not from position to position.
+
+    Returns
+    -------
+    bool
+    """
+    if is_spread(factor, rows.numel()):
+        return True
+    values = rows.detach()
+    return bool((values != values[:1]).any() and (values != values[:, :1]).any())
+
+
+def _holds_channels(
+    feature_map: Tensor, layout: Layout, n_channels: int, parameters: list[Tensor]
+) -> bool:
+    """Whether the axis along which a factor varies is that of the channels.
+
+    Shapes leave it open in sequences, (batch, channels, length) or (batch, length,
+    channels), and where samples share their axis with something else.
+
+    Returns
+    -------
+    bool
+    """
+    is_shared = layout.samples == layout.channels
+    if feature_map.ndim != 3 and not is_shared:
+        return True
+    axis = None if is_shared else channel_axis(feature_map)
+    if axis is not None:
+        return axis == layout.channels % feature_map.ndim
+    weights = [p for p in parameters if p.ndim >= 2]
+    if not weights:
+        return False
+    return weights[-1].shape[0] == n_channels or is_along_channels(weights[-1])
+
+
+def _weighs_branches(factor: Tensor) -> bool:
+    """Whether a factor has two axes besides the samples, and is alike at positions."""
+    if factor.ndim != 5 or len(factor) != _N_SAMPLES or min(factor.shape[1:3]) < 2:
+        return False
+    return all(factor.shape[axis] == 1 or factor.stride(axis) == 0 for axis in (3, 4))
+
+
+def _sums_over_branches(rows: Tensor) -> bool:
+    """Whether a softmax did not run over the channels, so that they sum to 1."""
+    return not torch.allclose(rows.sum(dim=1), torch.ones_like(rows[:, 0]), atol=1e-3)
+
+
+def _unflattened(feature_map: Tensor, sides: tuple[int, ...]) -> tuple[int, ...]:
+    """Sides of a map before its positions were laid end to end."""
+    n_positions = torch.Size(sides).numel()
+    for node in unspread(feature_map):
+        before = tuple(getattr(node, "_saved_self_sym_sizes", ()))
+        if len(sides) == 1 and len(before) > 3:
+            for found in (before[2:], before[1:-1]):
+                if torch.Size(found).numel() == n_positions:
+                    return found
+    return sides
 
 
 @contextmanager
 def as_it_was(model: nn.Module) -> Iterator[None]:
     """Evaluation mode with all parameters in the graph; both undone at the end."""
-    was_training = {module: module.training for module in model.modules()}
     needed_grad = {p: p.requires_grad for p in model.parameters()}
-    model.eval()
     try:
         for parameter in needed_grad:
             if parameter.is_floating_point():
                 parameter.requires_grad_(True)
-        yield
+        with evaluating(model):
+            yield
     finally:
-        for module, training in was_training.items():
-            module.training = training
         for parameter, requires_grad in needed_grad.items():
             parameter.requires_grad_(requires_grad)

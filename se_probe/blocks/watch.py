@@ -3,19 +3,23 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from se_probe.blocks.multiplications import read_multiplication
 from se_probe.errors import BlockError
 
-__all__ = ["Frame", "Product", "gate_rows", "unwrap", "watch_modules", "watch_products"]
-
-_MULTIPLICATIONS = frozenset(
-    ["mul", "mul_", "multiply", "multiply_", "__mul__", "__rmul__", "__imul__"]
-)
+__all__ = [
+    "Exchange",
+    "Frame",
+    "Product",
+    "unwrap",
+    "watch_modules",
+    "watch_products",
+]
 
 
 @dataclass
@@ -32,11 +36,16 @@ class Product:
 
     `path` is the innermost module that runs, `occurrence` counts the multiplications
     of that call from 0: together they find the same line of code in the next pass.
+    The factors have the same number of axes.
     """
 
     path: str
     occurrence: int
     factors: tuple[Tensor, Tensor]
+
+
+# A factor to take instead: 0 or 1, and the new one in the old one's axes.
+Exchange: TypeAlias = tuple[int, Tensor]
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -111,7 +120,9 @@ def watch_modules(
 
 
 class _ProductMode(TorchFunctionMode):
-    def __init__(self, stack: Sequence[Frame], seen: Callable[[Product], None]):
+    def __init__(
+        self, stack: Sequence[Frame], seen: Callable[[Product], Exchange | None]
+    ):
         super().__init__()
         self.stack, self.seen = stack, seen
 
@@ -122,57 +133,44 @@ class _ProductMode(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        name = getattr(func, "__name__", "")
-        if name in _MULTIPLICATIONS and self.stack and len(args) == 2:
+        kwargs = kwargs or {}
+        call = read_multiplication(func, args, kwargs) if self.stack else None
+        if call is not None:
             frame = self.stack[-1]
             frame.n_products += 1
-            first, second = args
-            if isinstance(first, Tensor) and isinstance(second, Tensor):
-                # Before the multiplication, because it may be in place.
-                self.seen(Product(frame.path, frame.n_products - 1, (first, second)))
-        return func(*args, **(kwargs or {}))
+            # Before the multiplication, because it may be in place.
+            product = Product(frame.path, frame.n_products - 1, call.factors)
+            exchange = self.seen(product)
+            if exchange is not None:
+                args, kwargs = call.with_factor(*exchange, args, kwargs)
+        if isinstance(out := kwargs.get("out"), Tensor) and torch.is_grad_enabled():
+            return _written(func, args, kwargs, out)
+        return func(*args, **kwargs)
+
+
+def _written(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor
+) -> Tensor:
+    """Result of a call with `out=`, which torch refuses where gradients are kept."""
+    rest = {name: value for name, value in kwargs.items() if name != "out"}
+    result: Tensor = func(*args, **rest)
+    if out.shape != result.shape:
+        out.resize_(result.shape)
+    return out.copy_(result)
 
 
 def watch_products(
-    stack: Sequence[Frame], seen: Callable[[Product], None]
+    stack: Sequence[Frame], seen: Callable[[Product], Exchange | None]
 ) -> TorchFunctionMode:
     """Context in which `seen` is called with every product of two tensors.
 
     Works above autograd, so that the factors still know what they were computed from,
     and needs no module: functional gates are seen too. The counting of occurrences
-    needs the stack of :func:`watch_modules`.
+    needs the stack of :func:`watch_modules`. What `seen` returns is multiplied by
+    instead; None leaves the product as it is.
 
     Returns
     -------
     TorchFunctionMode
     """
     return _ProductMode(stack, seen)
-
-
-def gate_rows(feature_map: Tensor, factor: Tensor) -> Tensor | None:
-    """Gates, shape (batch, channels), if `factor` scales whole channels of the map.
-
-    Takes factors of shape (B, C, 1, 1), (B, 1, 1, C) for channels-last code, and
-    factors expanded to the map (stride 0 over height and width). Everything else gives
-    None: spatial gates, swish, layer scale (no batch axis of its own).
-
-    Parameters
-    ----------
-    feature_map, factor : Tensor
-        The two factors of a product; the map is larger than 1 x 1.
-
-    Returns
-    -------
-    Tensor or None
-    """
-    if feature_map.ndim != 4 or factor.ndim != 4 or len(feature_map) != len(factor):
-        return None
-    for channel_axis, axes in ((1, (2, 3)), (3, (1, 2))):
-        n_channels = feature_map.shape[channel_axis]
-        if n_channels < 2 or factor.shape[channel_axis] != n_channels:
-            continue
-        if feature_map.shape[axes[0]] * feature_map.shape[axes[1]] == 1:
-            continue
-        if all(factor.shape[axis] == 1 or factor.stride(axis) == 0 for axis in axes):
-            return factor.select(axes[1], 0).select(axes[0], 0)
-    return None

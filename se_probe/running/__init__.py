@@ -7,6 +7,13 @@ once, with the number of threads; what is called inside takes part in it.
 """
 
 from se_probe.running.devices import pick_device
+from se_probe.running.inputs import (
+    Inputs,
+    call_network,
+    map_inputs,
+    n_samples,
+    to_device_of,
+)
 from se_probe.running.layout import memory_format, use_channels_last
 from se_probe.running.modes import Precision, autocast, evaluating
 from se_probe.running.numerics import pinned_numerics
@@ -15,17 +22,22 @@ from se_probe.running.ranks import local_rank, parse_part, rank_and_world
 from se_probe.running.seeds import seeded
 
 __all__ = [
+    "Inputs",
     "Precision",
     "autocast",
+    "call_network",
     "class_scores",
     "describe_output",
     "evaluating",
     "local_rank",
+    "map_inputs",
     "memory_format",
+    "n_samples",
     "parse_part",
     "pick_device",
     "pinned_numerics",
     "rank_and_world",
     "seeded",
+    "to_device_of",
     "use_channels_last",
 ]

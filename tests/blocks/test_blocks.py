@@ -291,8 +291,12 @@ def test_block_that_is_registered_but_never_called_is_named(name, batch):
         def forward(self, x):
             return self.used(x)
 
-    with pytest.raises(BlockError, match=rf"'0\.1\.idle' \({name}\) .* never called"):
-        find_se_blocks(network(WithIdleBlock()), batch)
+    sentence = rf"'0\.1\.idle' \({name}\) .* never called"
+    with pytest.warns(UserWarning, match=sentence):
+        found = find_se_blocks(network(WithIdleBlock()), batch)
+    assert [block.path for block in found] == ["0.1.used"]
+    with pytest.raises(BlockError, match=sentence):
+        find_se_blocks(network(WithIdleBlock()), batch, strict=True)
 
 
 def test_known_block_whose_product_is_not_seen_is_named(batch):
@@ -306,14 +310,17 @@ def test_known_block_whose_product_is_not_seen_is_named(batch):
             self.se(torch.ones(len(x), CHANNELS, 1, 1))
             return self.used(x)
 
-    with pytest.raises(BlockError, match=r"'0\.1\.se' \(SEModule\) runs, but"):
-        find_se_blocks(network(Ignoring()), batch)
+    with pytest.warns(
+        UserWarning, match=r"'0\.1\.se' \(SEModule\) .* ran, but was not"
+    ):
+        found = find_se_blocks(network(Ignoring()), batch)
+    assert [block.path for block in found] == ["0.1.used"]
 
 
 def test_block_that_runs_twice_is_refused(batch):
     block = LinearSE()
 
-    with pytest.raises(BlockError, match="ran 2 times in one forward pass"):
+    with pytest.raises(BlockError, match="ran more than once in one forward pass"):
         find_se_blocks(network(block, block), batch)
 
 
@@ -510,5 +517,7 @@ def test_facts_are_plain_json_with_the_promised_keys(batch):
         "gate",
         "parameters",
         "macs",
+        "bounds",
     ]
+    assert facts["blocks"][0]["bounds"] == [0, 1]
     assert facts["blocks"][1]["gate_path"] is None
