@@ -134,10 +134,10 @@ class GateMonitor:
             `mean` of the gates; `sd`, their standard deviation over the images of a
             batch (root of the mean variance of a block's channels); `input_dependence`
             as in :func:`~se_probe.stats.input_dependence`, with the variance within
-            batches, so that the training of the weights does not count as one; `closed`
-            and `open`, the shares of gates within 0.05 of 0 and of 1 (NaN for gates
-            that do not end there). NaN before the first batch. `n_images` and
-            `n_batches` are attributes.
+            batches, so that the training of the weights does not count as one;
+            `saturated_closed` and `saturated_open`, the shares of gates within 0.05 of
+            0 and of 1 (NaN for gates that do not end there). NaN before the first
+            batch. `n_images` and `n_batches` are attributes.
         """
         sums, (n_images, n_batches) = self._gathered()
         names = [block.name for block in self.blocks]
@@ -155,11 +155,11 @@ class GateMonitor:
                 "mean": by_block(mean) / widths,
                 "sd": np.sqrt(by_block(spread / (n_images - n_batches)) / widths),
                 "input_dependence": by_block(variance) / by_block(second),
-                "closed": by_block(sums["closed"] / n_images) / widths,
-                "open": by_block(sums["open"] / n_images) / widths,
+                "saturated_closed": by_block(sums["closed"] / n_images) / widths,
+                "saturated_open": by_block(sums["open"] / n_images) / widths,
             }
         is_ended = np.array([_ends_at_0_and_1(block) for block in self.blocks])
-        for end in ("closed", "open"):
+        for end in ("saturated_closed", "saturated_open"):
             columns[end] = np.where(is_ended, columns[end], np.nan)
         return xr.Dataset(
             {name: ("block", values) for name, values in columns.items()},
@@ -235,8 +235,10 @@ def _troubles(summary: xr.Dataset) -> Mapping[str, xr.DataArray]:
     collapsed = (summary["input_dependence"] < _CONSTANT) & has_spread
     return {
         "the same for different images: collapsed": collapsed,
-        "saturated at 0 (more than 95 % of them)": summary["closed"] > _NEARLY_ALL,
-        "saturated at 1 (more than 95 % of them)": summary["open"] > _NEARLY_ALL,
+        "saturated at 0 (more than 95 % of them)": summary["saturated_closed"]
+        > _NEARLY_ALL,
+        "saturated at 1 (more than 95 % of them)": summary["saturated_open"]
+        > _NEARLY_ALL,
     }
 
 
@@ -251,7 +253,7 @@ def _flat(summary: xr.Dataset) -> dict[str, float]:
 
 
 def _ends_at_0_and_1(block: FoundBlock) -> bool:
-    return block.gate in {"sigmoid", "hardsigmoid"}
+    return block.bounds == (0.0, 1.0)
 
 
 def _process_group(model: nn.Module) -> Any:

@@ -54,7 +54,7 @@ def test_one_batch_gives_the_numbers_of_its_record(model):
     np.testing.assert_allclose(found["mean"], [g.mean() for g in gates], rtol=1e-5)
     sds = [np.sqrt(g.var(axis=0, ddof=1).mean()) for g in gates]
     np.testing.assert_allclose(found["sd"], sds, rtol=1e-4)
-    for end in ("closed", "open"):
+    for end in ("saturated_closed", "saturated_open"):
         np.testing.assert_allclose(found[end], saturation(record)[end], atol=1e-6)
     assert found.attrs == {"n_images": len(pixels), "n_batches": 1}
 
@@ -84,7 +84,10 @@ def test_numbers_come_every_so_many_batches_and_start_anew(model):
     assert set(logged[0][0]) == {
         f"gates/{block}/{number}"
         for block in ("SE_2_1", "SE_3_1")
-        for number in ("mean", "sd", "input_dependence", "closed", "open")
+        for number in (
+            *("mean", "sd", "input_dependence"),
+            *("saturated_closed", "saturated_open"),
+        )
     }
     assert logged[0][0] != logged[1][0]
 
