@@ -20,10 +20,10 @@ import torchvision
 from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
-from se_probe.checkpoints.containers import importable_from_here
 from se_probe.errors import ArchitectureError
 from se_probe.images import Preprocessing, default_preprocessing
 from se_probe.models import create_model, list_architectures
+from se_probe.running import importable_from_here
 
 __all__ = [
     "TORCHVISION_PREFIX",

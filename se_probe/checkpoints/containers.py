@@ -4,11 +4,9 @@ import argparse
 import json
 import pickle
 import re
-import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +16,12 @@ from safetensors import safe_open
 
 from se_probe.checkpoints.archives import read_exported, read_torchscript
 from se_probe.errors import CheckpointError
+from se_probe.running import importable_from_here
 
 __all__ = [
     "HEADER_KEY",
     "Kind",
     "damaged",
-    "importable_from_here",
     "kind_of_file",
     "read_container",
 ]
@@ -265,14 +263,3 @@ def _unpickle(path: Path) -> Any:
         ) from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(damaged(path.name, error)) from error
-
-
-@contextmanager
-def importable_from_here() -> Iterator[None]:
-    """Let modules in the working folder be imported, as in a plain Python session."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)

@@ -143,7 +143,7 @@ def _fit(checkpoint: Checkpoint, choice: Choice) -> tuple[Network, list[str]]:
     return assemble(model, choice, checkpoint), _notes(checkpoint, view)
 
 
-def _size_of(checkpoint: Checkpoint) -> tuple[int, int, int]:
+def _size_of(checkpoint: Checkpoint) -> tuple[int, ...]:
     preprocessing = checkpoint.preprocessing or Preprocessing()
     return preprocessing.input_size
 

@@ -34,7 +34,7 @@ class ChannelScale(nn.Module):
 
 
 def names_of_blocks(
-    model: nn.Module, input_size: tuple[int, int, int]
+    model: nn.Module, input_size: tuple[int, ...]
 ) -> tuple[tuple[str, str, int], ...]:
     """Name, path and occurrence of each block of a network that is still whole.
 

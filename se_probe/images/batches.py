@@ -29,7 +29,7 @@ class ImageBatch:
     ----------
     number : int
         From 0.
-    pixels : Tensor, shape (batch_size, channels, height, width), float32
+    pixels : Tensor, shape (batch_size, ...), float32
         Zeros where an image could not be read, and after the last image.
     problems : tuple of str or None, length batch_size
         For each row why its image was skipped, naming it; None where it was not.
@@ -136,7 +136,7 @@ class LabelledImages:
 
         Returns
         -------
-        Tensor, shape (batch_size, channels, height, width), float32
+        Tensor, shape (batch_size, ...), float32
 
         Raises
         ------
@@ -207,8 +207,9 @@ class _BatchReader(Dataset[ImageBatch | ImagesError]):
         self, pictures: Pictures, preprocessing: Preprocessing, batch_size: int
     ) -> None:
         self.pictures = pictures
-        self.transform = preprocessing.transform()
-        self.shape = (batch_size, *preprocessing.input_size)
+        if pictures.shape is None:
+            self.transform = preprocessing.transform()
+        self.shape = (batch_size, *(pictures.shape or preprocessing.input_size))
 
     def __getitem__(self, number: int) -> ImageBatch | ImagesError:
         pixels = torch.zeros(self.shape)

@@ -19,17 +19,21 @@ from se_probe.images.preprocessing import Preprocessing
 __all__ = ["dataset_pictures"]
 
 
-def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pictures:
-    """Pictures of a map-style torch Dataset, in its order.
+def dataset_pictures(
+    dataset: Dataset[Any], preprocessing: Preprocessing | None
+) -> Pictures:
+    """Pictures, or tensors of any shape, of a map-style torch Dataset, in its order.
 
     Parameters
     ----------
     dataset : torch.utils.data.Dataset
         Of (image, label). Pillow images, and arrays of uint8 with shape
-        (height, width) or (height, width, 3), are preprocessed. Tensors are taken as
-        preprocessed already. ``dataset.classes[label]`` names the class where there is
-        one (or ``dataset.wnids[label]``), ``str(label)`` else.
-    preprocessing : Preprocessing
+        (height, width) or (height, width, 3), are preprocessed. Tensors of whatever
+        shape are taken as they are; all have the same. ``dataset.classes[label]`` names
+        the class where there is one (or ``dataset.wnids[label]``), ``str(label)``
+        else.
+    preprocessing : Preprocessing, optional
+        Tensors need none.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pic
             "expected a map-style torch Dataset with at least one item, got "
             f"{type(dataset).__name__}"
         )
-    read = partial(_read_item, dataset, preprocessing)
+    shape = _shape_of_tensors(dataset, n_images)
+    read = partial(_read_item, dataset, preprocessing, shape)
     with suppress(OSError):  # a damaged first picture is skipped later, like any other
         read(0)
     names = _names_of_classes(_innermost(dataset))
@@ -72,6 +77,7 @@ def dataset_pictures(dataset: Dataset[Any], preprocessing: Preprocessing) -> Pic
         read,
         tuple(names),
         numbers if len(numbers) == len(values) else None,
+        shape,
     )
 
 
@@ -146,18 +152,35 @@ def _class_name(value: int | str, names: Sequence[str]) -> str:
     return str(value)
 
 
-def _read_item(
-    dataset: Dataset[Any], preprocessing: Preprocessing, index: int
-) -> Image.Image | Tensor:
+def _shape_of_tensors(dataset: Dataset[Any], n_images: int) -> tuple[int, ...] | None:
+    """Shape of the first item that can be read; None where it is no tensor."""
+    for index in range(n_images):
+        with suppress(OSError):
+            item = _item(dataset, index)
+            return tuple(item.shape) if isinstance(item, Tensor) else None
+    return None
+
+
+def _item(dataset: Dataset[Any], index: int) -> Any:
+    """What an item holds beside its label."""
     item = dataset[index]
     if not isinstance(item, Sequence) or len(item) != 2:
         raise ImagesError(
             f"expected a torch Dataset of (image, label), got {type(item).__name__} "
             f"as item {index}"
         )
-    image = item[0]
-    if isinstance(image, Tensor):
-        return _checked_tensor(image, preprocessing.input_size)
+    return item[0]
+
+
+def _read_item(
+    dataset: Dataset[Any],
+    preprocessing: Preprocessing | None,
+    shape: tuple[int, ...] | None,
+    index: int,
+) -> Image.Image | Tensor:
+    image = _item(dataset, index)
+    if isinstance(image, Tensor) or shape is not None:
+        return _checked_tensor(image, shape, index)
     if isinstance(image, np.ndarray):
         image = _from_array(image)
     if not isinstance(image, Image.Image):
@@ -165,15 +188,27 @@ def _read_item(
             "expected the images of a torch Dataset to be Pillow images, arrays or "
             f"tensors, got {type(image).__name__}"
         )
+    if preprocessing is None:
+        raise ImagesError(
+            "pictures have to be prepared as the network takes them: give its "
+            "preprocessing, or a Dataset of tensors that are prepared already"
+        )
     return to_mode(image, preprocessing.mode)
 
 
-def _checked_tensor(image: Tensor, shape: tuple[int, int, int]) -> Tensor:
-    if not image.is_floating_point() or tuple(image.shape) != shape:
+def _checked_tensor(image: Any, shape: tuple[int, ...] | None, index: int) -> Tensor:
+    if not isinstance(image, Tensor) or not image.is_floating_point():
+        kind = image.dtype if isinstance(image, Tensor) else type(image).__name__
         raise ImagesError(
-            "a torch Dataset that gives tensors must give them preprocessed: expected "
-            f"floating-point numbers of shape {shape}, got {image.dtype} of shape "
-            f"{tuple(image.shape)}. Or let it give Pillow images"
+            "a torch Dataset that gives tensors must give them as the network takes "
+            f"them, of floating-point numbers, got {kind} as item {index}. Or let it "
+            "give Pillow images"
+        )
+    if tuple(image.shape) != shape:
+        raise ImagesError(
+            f"expected tensors of one shape, so that they make batches, got "
+            f"{tuple(image.shape)} as item {index}, and {shape} before. Let the "
+            "Dataset pad or crop them"
         )
     return image.float()
 

@@ -37,6 +37,8 @@ class Pictures:
         source's own order where it has one, else sorted as strings.
     labels : tuple of int, length n_images, optional
         The source's own class indices, where it has any.
+    shape : tuple of int, optional
+        Of the tensors that `read` gives; None where it gives pictures.
     notes : tuple of str
         What the user should hear of the choice of pictures.
     """
@@ -47,6 +49,7 @@ class Pictures:
     read: Callable[[int], Image.Image | Tensor]
     classes: tuple[str, ...] = ()
     labels: tuple[int, ...] | None = None
+    shape: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from PIL import Image
 from timm.data.constants import (
@@ -30,8 +30,10 @@ class Preprocessing:
 
     Parameters
     ----------
-    input_size : tuple of int, (channels, height, width)
-        One channel is greyscale, three are red, green and blue.
+    input_size : tuple of int, such as (channels, height, width)
+        One channel is greyscale, three are red, green and blue. Any other shape is that
+        of tensors which are given to the network as they are: mean and std are then
+        empty, and nothing else is used.
     interpolation : str, default "bicubic"
         "nearest", "bilinear", "bicubic", "box", "hamming" or "lanczos".
     crop_pct : float, default 0.875
@@ -56,7 +58,7 @@ class Preprocessing:
     (torch.Size([1, 28, 28]), 1.0)
     """
 
-    input_size: tuple[int, int, int] = (3, 224, 224)
+    input_size: tuple[int, ...] = (3, 224, 224)
     interpolation: str = "bicubic"
     crop_pct: float = DEFAULT_CROP_PCT
     crop_mode: str = DEFAULT_CROP_MODE
@@ -65,8 +67,15 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         size = self.input_size
-        if len(size) != 3 or size[0] not in {1, 3} or min(size) < 1:
-            raise ImagesError(f"input_size must be (1 or 3, height, width), got {size}")
+        if not size or min(size) < 1:
+            raise ImagesError(
+                "input_size must hold whole numbers from 1, such as (3, 224, 224), got "
+                f"{size}"
+            )
+        if not self.is_picture:
+            object.__setattr__(self, "mean", ())
+            object.__setattr__(self, "std", ())
+            return
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) != size[0]:
                 raise ImagesError(
@@ -120,8 +129,25 @@ class Preprocessing:
         }
 
     @property
+    def is_picture(self) -> bool:
+        """Whether the input is a greyscale or colour picture."""
+        return len(self.input_size) == 3 and self.input_size[0] in {1, 3}
+
+    @property
     def mode(self) -> Mode:
-        """Pillow's name for the pictures that go in: "RGB" or "L" (greyscale)."""
+        """Pillow's name for the pictures that go in: "RGB" or "L" (greyscale).
+
+        Raises
+        ------
+        ImagesError
+            If the input is no picture.
+        """
+        if not self.is_picture:
+            raise ImagesError(
+                f"the network takes inputs of shape {self.input_size}, which pictures "
+                "of 1 or 3 channels cannot give: give a torch Dataset of (tensor, "
+                "label) (on the command line --data package.module:factory)"
+            )
         return "RGB" if self.input_size[0] == 3 else "L"
 
     def transform(self) -> Callable[[Image.Image], Tensor]:
@@ -131,9 +157,16 @@ class Preprocessing:
         -------
         callable
             From a Pillow image in mode `mode` to a tensor of shape `input_size`.
+
+        Raises
+        ------
+        ImagesError
+            If the input is no picture.
         """
+        if not self.is_picture:
+            _ = self.mode  # says what to give instead
         transform: Callable[[Image.Image], Tensor] = create_transform(
-            self.input_size,
+            cast(tuple[int, int, int], self.input_size),
             is_training=False,
             interpolation=self.interpolation,
             crop_pct=self.crop_pct,

@@ -1,6 +1,7 @@
 """From what the user names to labelled images."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch.utils.data import Dataset
 from se_probe.errors import ImagesError, UsageError
 from se_probe.images.batches import LabelledImages, LabelOrder
 from se_probe.images.datasets import dataset_pictures
+from se_probe.images.factories import factory_pictures, is_factory
 from se_probe.images.folders import folder_pictures
 from se_probe.images.named import named_pictures
 from se_probe.images.pictures import Pictures
@@ -22,7 +24,7 @@ DATASET_NAMES = ("scenes", "digits", "mnist", "fashion-mnist", "cifar10", "cifar
 
 def open_images(
     source: str | Path | Dataset[Any],
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing | None = None,
     *,
     batch_size: int = 32,
     workers: int = 0,
@@ -40,10 +42,11 @@ def open_images(
         An image folder with one subfolder per class (or splits, such as ``train`` and
         ``test``, with such subfolders); or a name: "scenes" (pictures drawn by code),
         "digits", "mnist", "fashion-mnist", "cifar10", "cifar100"; or any map-style
-        Dataset of (image, label). A folder that is called like a data set is given as
-        a Path.
-    preprocessing : Preprocessing
-        The network's own.
+        Dataset of (image, label) or (tensor of any shape, label), or the name of a
+        function that makes one, "package.module:factory". A folder that is called like
+        a data set is given as a Path.
+    preprocessing : Preprocessing, optional
+        The network's own. Tensors are given to the network as they are, and need none.
     batch_size : int, default 32
     workers : int, default 0
         Processes that read ahead; the pixels do not depend on it.
@@ -88,7 +91,13 @@ def open_images(
         per_class=per_class,
         seed=seed,
     )
-    return LabelledImages(pictures, preprocessing, batch_size, workers, label_order)
+    return LabelledImages(
+        pictures,
+        _as_used(preprocessing, pictures),
+        batch_size,
+        workers,
+        label_order,
+    )
 
 
 def reopen_images(
@@ -98,6 +107,7 @@ def reopen_images(
     batch_size: int = 32,
     workers: int = 0,
     same_list: bool = True,
+    factory: str | None = None,
 ) -> LabelledImages:
     """The very images that a record says it was made from.
 
@@ -110,6 +120,8 @@ def reopen_images(
     workers : int, default 0
     same_list : bool, default True
         Refuse a list of images that is no longer the same.
+    factory : str, optional
+        The function "package.module:factory" that may run to make a torch Dataset.
 
     Returns
     -------
@@ -121,13 +133,23 @@ def reopen_images(
         If the list of images may not differ and does, or came from a torch Dataset.
     """
     name, path = str(source["name"]), source["path"]
-    if source["kind"] == "dataset":
+    if source["kind"] == "dataset" and path is not None and factory is None:
+        # A name in a file must not be enough to run code.
+        raise ImagesError(
+            f"the images came from the function {path}; to allow it to run, give it "
+            f"as the data again (--data {path})"
+        )
+    if source["kind"] == "dataset" and path is None:
         raise ImagesError(
             f"the images came from a torch Dataset ({name}), which only the program "
             "that made it can open again"
         )
+    places: dict[Any, str | Path] = {
+        "folder": Path(path or "."),
+        "dataset": str(factory),
+    }
     pictures = _pictures(
-        Path(path) if source["kind"] == "folder" else name,
+        places.get(source["kind"], name),
         preprocessing,
         root=path,
         split=source["split"] or "test",
@@ -142,13 +164,24 @@ def reopen_images(
             f"{source['n_images']} then, {len(pictures)} now, or other names or classes"
         )
     return LabelledImages(
-        pictures, preprocessing, batch_size, workers, source.get("label_order")
+        pictures,
+        _as_used(preprocessing, pictures),
+        batch_size,
+        workers,
+        source.get("label_order"),
     )
+
+
+def _as_used(preprocessing: Preprocessing | None, pictures: Pictures) -> Preprocessing:
+    """The preprocessing, with the shape of what is given as it is."""
+    if pictures.shape is None:
+        return preprocessing or Preprocessing()
+    return replace(preprocessing or Preprocessing(), input_size=pictures.shape)
 
 
 def _pictures(
     source: str | Path | Dataset[Any],
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing | None,
     *,
     root: str | Path | None,
     split: str,
@@ -160,16 +193,22 @@ def _pictures(
         raise UsageError(f"the split of {source} must be train or test, got {split!r}")
     if per_class is not None and per_class < 1:
         raise UsageError(f"per_class must be at least 1, got {per_class}")
-    mode = preprocessing.mode
-    if source == "scenes":
-        return scene_pictures(split, per_class, seed, mode)
-    if not isinstance(source, str | Path):
+    if isinstance(source, str) and is_factory(source):
+        pictures = factory_pictures(source, preprocessing)
+    elif not isinstance(source, str | Path):
         pictures = dataset_pictures(source, preprocessing)
+    elif preprocessing is None:
+        raise UsageError(
+            f"the pictures of {source} have to be prepared as the network takes them: "
+            "give its preprocessing"
+        )
+    elif source == "scenes":
+        return scene_pictures(split, per_class, seed, preprocessing.mode)
     elif source in DATASET_NAMES:
-        pictures = named_pictures(str(source), root, split, mode)
+        pictures = named_pictures(str(source), root, split, preprocessing.mode)
     else:
         _check_exists(source)
-        pictures = folder_pictures(source, split, mode)
+        pictures = folder_pictures(source, split, preprocessing.mode)
     return pictures if per_class is None else pictures.take({}, per_class)
 
 
@@ -177,5 +216,6 @@ def _check_exists(source: str | Path) -> None:
     if not Path(source).expanduser().exists():
         raise ImagesError(
             f"there is no image folder {str(source)!r}, and no data set of that name; "
-            f"the data sets are {', '.join(DATASET_NAMES)}"
+            f"the data sets are {', '.join(DATASET_NAMES)}. A torch Dataset is given "
+            "as package.module:factory"
         )

@@ -132,7 +132,7 @@ def reopen_record_images(
             "`se-probe record` or record_gates wrote can be verified"
         )
     source = dict(attrs["images"])
-    if data is not None:
+    if data is not None and source["kind"] != "dataset":
         source["path"] = str(data)
     if source["kind"] == "folder" and not Path(source["path"]).expanduser().is_dir():
         raise ImagesError(
@@ -145,6 +145,7 @@ def reopen_record_images(
         batch_size=int(attrs["batch_size"]),
         workers=workers,
         same_list=False,
+        factory=str(data) if source["kind"] == "dataset" and data else None,
     )
 
 

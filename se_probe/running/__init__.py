@@ -7,6 +7,7 @@ once, with the number of threads; what is called inside takes part in it.
 """
 
 from se_probe.running.devices import pick_device
+from se_probe.running.imports import importable_from_here
 from se_probe.running.inputs import (
     Inputs,
     call_network,
@@ -29,6 +30,7 @@ __all__ = [
     "class_scores",
     "describe_output",
     "evaluating",
+    "importable_from_here",
     "local_rank",
     "map_inputs",
     "memory_format",

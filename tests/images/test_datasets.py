@@ -1,13 +1,16 @@
 """Any torch Dataset."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
 from pictures import PLAIN_GREY, SMALL, noise_picture
-from se_probe.errors import ImagesError
+from se_probe.errors import ImagesError, UsageError
 from se_probe.images import (
+    Preprocessing,
     open_images,
     reopen_images,
 )
@@ -66,8 +69,7 @@ def test_tensors_are_taken_as_they_are():
 @pytest.mark.parametrize(
     ("image", "sentence"),
     [
-        (torch.zeros(3, 8, 8), r"expected floating-point numbers of shape \(3, 16, 16"),
-        (torch.zeros(3, 16, 16, dtype=torch.uint8), "got torch.uint8"),
+        (torch.zeros(3, 16, 16, dtype=torch.uint8), "got torch.uint8 as item 0"),
         (np.zeros((3, 16, 16), np.uint8), r"expected arrays of uint8.*\(3, 16, 16\)"),
         (np.zeros((16, 16, 3)), "expected arrays of uint8.*float64"),
         ("photo.jpg", "Pillow images, arrays or tensors, got str"),
@@ -125,3 +127,118 @@ def test_dataset_cannot_be_reopened_from_its_provenance():
 
     with pytest.raises(ImagesError, match="only the program that made it"):
         reopen_images(source, SMALL)
+
+
+# --- tensors of any shape ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (2, 100), (1, 5, 6, 7), (80, 30), (9,)])
+def test_tensors_of_any_shape_are_taken_as_they_are(shape):
+    values = torch.randn(3, *shape)
+
+    images = open_images(TensorDataset(values, torch.tensor([0, 1, 0])), batch_size=2)
+
+    assert images.preprocessing.input_size == shape
+    assert torch.equal(images.batch(0), values[:2])
+    assert torch.equal(images.batch(1), torch.stack([values[2], torch.zeros(shape)]))
+
+
+def test_the_shape_of_the_tensors_wins_over_the_networks():
+    images = open_images(Listed([(torch.ones(3, 8, 8), 0)]), SMALL)
+
+    assert images.preprocessing.input_size == (3, 8, 8)
+    assert images.preprocessing.interpolation == SMALL.interpolation
+
+
+def test_tensors_of_different_shapes_make_no_batch():
+    items = [(torch.zeros(2, 5), 0), (torch.zeros(2, 6), 0)]
+    images = open_images(Listed(items))
+
+    with pytest.raises(ImagesError, match=r"one shape.*\(2, 6\) as item 1, and \(2, 5"):
+        images.batch(0)
+
+
+def test_pictures_need_a_preprocessing():
+    with pytest.raises(ImagesError, match="give its preprocessing, or a Dataset of te"):
+        open_images(Listed([(noise_picture(), 0)]))
+    with pytest.raises(UsageError, match="scenes have to be prepared"):
+        open_images("scenes")
+
+
+def test_pictures_cannot_feed_a_network_of_four_channels(tmp_path):
+    (tmp_path / "cat").mkdir()
+    noise_picture().save(tmp_path / "cat" / "0.png")
+
+    with pytest.raises(ImagesError, match=r"inputs of shape \(4, 8, 8\), which pictur"):
+        open_images(tmp_path, Preprocessing((4, 8, 8)))
+
+
+# --- named functions -----------------------------------------------------------------
+
+SIGNALS = """
+import torch
+from torch.utils.data import TensorDataset
+
+made = TensorDataset(torch.arange(12.0).reshape(3, 2, 2), torch.tensor([1, 0, 1]))
+
+def signals():
+    import helper_of_signals  # found beside the module, also when it is called
+    return made
+
+def needs(folder):
+    return made
+
+def wrong():
+    return 7
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    (tmp_path / "signals_here.py").write_text(SIGNALS)
+    (tmp_path / "helper_of_signals.py").touch()
+    monkeypatch.chdir(tmp_path)
+    yield "signals_here"
+    for name in ("signals_here", "helper_of_signals"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("name", ["signals", "made"])
+def test_a_function_that_makes_a_dataset_is_named(module, name):
+    images = open_images(f"{module}:{name}", batch_size=3)
+
+    assert images.batch(0).flatten().tolist() == list(range(12))
+    assert images.labels == (1, 0, 1)
+    assert images.source["path"] == f"{module}:{name}"
+
+
+def test_a_function_named_in_a_record_runs_only_when_asked_for(module):
+    images = open_images(f"{module}:signals")
+
+    with pytest.raises(ImagesError, match=r"to allow it to run, give it as the data"):
+        reopen_images(images.source, images.preprocessing)
+    again = reopen_images(
+        images.source, images.preprocessing, factory=f"{module}:signals"
+    )
+    assert again.source == images.source
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("signals_here:nothing", "signals_here has no function nothing"),
+        (
+            "signals_here:needs",
+            r"without arguments \(missing a required argument",
+        ),
+        (
+            "signals_here:wrong",
+            "map-style torch Dataset with at least one item",
+        ),
+        ("no_such_module:f", "cannot be imported"),
+        ("signals_here", "A torch Dataset is given as package.module:factory"),
+    ],
+)
+def test_a_function_that_makes_no_dataset_is_refused(module, name, sentence):
+    with pytest.raises(ImagesError, match=sentence):
+        open_images(name, SMALL)

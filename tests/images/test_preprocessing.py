@@ -64,8 +64,8 @@ def test_preprocessing_survives_json():
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
-        ({"input_size": (4, 8, 8)}, "input_size must be"),
-        ({"input_size": (3, 8)}, "input_size must be"),
+        ({"input_size": ()}, "input_size must hold whole numbers from 1"),
+        ({"input_size": (3, 0, 8)}, "input_size must hold whole numbers from 1"),
         ({"mean": (0.5,)}, "mean must hold 3 numbers"),
         ({"std": (0.2, 0.2, 0.0)}, "std must be above 0"),
         ({"crop_pct": 0.0}, "crop_pct must be above 0"),
@@ -90,3 +90,14 @@ def test_default_preprocessing_has_the_mean_of_its_training_pictures():
 def test_default_preprocessing_of_an_unknown_name_is_refused():
     with pytest.raises(ImagesError, match="only for scenes, digits, mnist"):
         default_preprocessing("imagenet")
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (2, 100), (1, 8, 8, 8), (12,)])
+def test_other_inputs_than_pictures_are_described_and_not_prepared(shape):
+    preprocessing = Preprocessing(shape)
+
+    assert (preprocessing.mean, preprocessing.std) == ((), ())
+    assert Preprocessing.from_dict(preprocessing.as_dict()) == preprocessing
+    for prepare in (preprocessing.transform, lambda: preprocessing.mode):
+        with pytest.raises(ImagesError, match=r"give a torch Dataset of \(tensor, lab"):
+            prepare()
