@@ -152,11 +152,6 @@ def figure_heatmaps(
             ax.set_title(letter(i, len(axes), block))
             ax.set_ylabel("")
         _add_labels(fig, axes, view, right=0.7 if is_common else _BAR_ROOM + 0.06)
-        if is_common:
-            _add_common_bar(fig, images[0], view)
-        else:
-            for block, image in zip(blocks, images, strict=True):
-                _add_bar(image, parts[block], "")
         is_by_class = view.attrs.get("channel_order") == "class"
         lines = [
             title,
@@ -165,6 +160,11 @@ def figure_heatmaps(
             _scales(limits, len(blocks)),
         ]
         add_title(fig, "\n".join(filter(None, lines)))
+        if is_common:
+            _add_common_bar(fig, images[0], view)
+        else:
+            for block, image in zip(blocks, images, strict=True):
+                _add_bar(image, parts[block], "")
         finish(fig)
     return fig
 

@@ -128,6 +128,15 @@ def _digest(content: Any) -> str:
 
 
 def _write(made: xr.Dataset, place: Path) -> None:
+    # Zarr format 3 has no fixed-length text, and gives variables back by name.
+    text = {
+        name: (variable.dims, variable.values.astype(object))
+        for name, variable in made.variables.items()
+        if variable.dtype.kind in "TU"
+    }
+    made = made.assign_coords(text).assign_attrs(
+        variables=list(made.data_vars), coordinates=list(made.coords)
+    )
     building = place.with_name(f"{place.name}.{os.getpid()}.new")
     plain = {name: {"compressors": None} for name in made.variables}
     try:
@@ -145,4 +154,9 @@ def _read(place: Path) -> xr.Dataset:
         # Zarr's strings come back as StringDType; plain objects work everywhere.
         if variable.dtype.kind in "TU":
             made[name] = (variable.dims, np.asarray(variable.values, dtype=object))
-    return made
+    names, coords = (made.attrs.pop(key) for key in ("variables", "coordinates"))
+    return xr.Dataset(
+        {name: made[name].variable for name in names},
+        coords={name: made[name].variable for name in coords},
+        attrs=made.attrs,
+    )
