@@ -52,6 +52,8 @@ _PANELS: dict[str, tuple[Quantity, ...]] = {
 _LABEL_HEIGHT = 0.115
 _LETTER_WIDTH = 0.07
 _PANEL_HEIGHT = 0.98
+# Inches of a figure in which legends find no room beside the panels.
+_NARROW = 5.0
 # Inches: room for the legends on the right, and for names of blocks that stand upright.
 _MARGINS = {"left": 0.65, "right": 1.95, "top": 0.08, "bottom": 0.55}
 
@@ -132,8 +134,9 @@ def figure_depth(view: xr.Dataset, *, width: Width = "page", title: str = "") ->
             return _figure_of_one(view.isel(block=0), inches(width), title)
         scale, total = text_scale(), inches(width)
         margins = dict(_MARGINS)
-        if total < 5:  # no room for legends beside the panels
-            margins["right"] = 0.12
+        is_narrow = total < _NARROW
+        if is_narrow:
+            margins |= {"right": 0.12, "top": 0.3}
         bottom = scale * (margins["top"] + margins["bottom"])
         fig = Figure((total, len(_PANELS) * _PANEL_HEIGHT * 1.12 + bottom))
         set_margins(fig, **margins)
@@ -142,14 +145,32 @@ def figure_depth(view: xr.Dataset, *, width: Width = "page", title: str = "") ->
             plot_depth_summary(view, quantities, ax=ax)
             ax.set_ylabel(label)
             ax.label_outer()
-            if total < 5:
-                ax.legend(loc="best", fontsize="x-small")
+            if is_narrow:
+                _legend_above(ax)
+        if is_narrow:
+            fig.subplots_adjust(hspace=0.75 * scale)
         fig.align_ylabels(axes)
         if len({ax.get_ylim() for ax in axes}) > 1:
             add_note(fig, "The panels have different scales.")
         add_title(fig, title)
         finish(fig)
     return fig
+
+
+def _legend_above(ax: Axes) -> None:
+    """The legend of a panel over it, where there is no room beside it."""
+    handles, labels = ax.get_legend_handles_labels()
+    lines = [label.replace("\n", " ") for label in labels]
+    ax.legend(
+        handles,
+        lines,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.1,
+        handlelength=1.4,
+        labelspacing=0.1,
+        ncols=1 if max(map(len, lines)) > 30 else 2,
+    )
 
 
 def _figure_of_one(block: xr.Dataset, width: float, title: str) -> Figure:
@@ -210,6 +231,8 @@ def _draw_quantity(ax: Axes, view: xr.Dataset, name: Quantity) -> None:
 def _legend(view: xr.Dataset, name: Quantity) -> str:
     margin = view["saturated_open"].attrs.get("margin", MARGIN)
     label = QUANTITIES[name].format(open=1 - margin, closed=margin)
+    if not np.isfinite(view[name]).any():
+        return label
     if f"{name}_images" in view:
         n_images, n_classes = (
             int(view[f"{name}_{what}"].max()) for what in ("images", "classes")
