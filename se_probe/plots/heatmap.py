@@ -45,9 +45,7 @@ _BOUNDARY_HEIGHT = 0.03  # inches of a class below which lines would hide it
 _BAR, _BAR_GAP, _BAR_ROOM = 0.07, 0.04, 0.52  # inches: a bar, before it, with ticks
 _PERCENTILES = (1, 99)
 _OWN_SCALES = "gate in colour, each panel from its own 1st to 99th percentile"
-_BY_CLASS = (
-    "channels side by side by the class that opens them most, sorted on these images"
-)
+_BY_CLASS = "channels by the class that opens them most (sorted on these images)"
 
 
 def plot_gate_heatmap(

@@ -7,6 +7,7 @@ which would take longer than drawing.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Literal
 
 import matplotlib
@@ -41,6 +42,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 0.5, 0.12, 0.22, 0.36
 _BETWEEN = 0.16  # panels side by side
 _LEGEND_ROW = 0.145
 _CHARS_PER_INCH = 17  # of DejaVu Sans at 7 points, on average
+_LETTERS_PER_INCH = 14.5  # at 8 points
 
 
 def inches(width: Width) -> float:
@@ -220,7 +222,9 @@ def add_title(fig: Figure, title: str) -> None:
     """A title over all panels, for which the figure gets longer; none for ""."""
     if not title:
         return
-    n_lines = title.count("\n") + 1
+    room = int(_LETTERS_PER_INCH * fig.get_figwidth() / text_scale())
+    lines = [part for line in title.splitlines() for part in wrap(line, room)]
+    title, n_lines = "\n".join(lines), len(lines)
     _lengthen(fig, above=text_scale() * (0.08 + 0.16 * n_lines))
     fig.suptitle(title, y=1 - 0.06 / fig.get_figheight(), va="top")
 

@@ -317,7 +317,9 @@ def block_part(view: Labelled, block: str | None = None) -> Labelled:
         if len(shown) > 1:
             raise BlockNameError(f"which block? The view shows {listed(shown)}")
         return view
-    return view.isel(channel=block_channels(view, block))
+    # In the order of the view, which may be sorted otherwise than the block.
+    channels = np.arange(view.sizes["channel"])[block_channels(view, block)]
+    return view.isel(channel=np.sort(channels))
 
 
 def find_classes(
