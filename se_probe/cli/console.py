@@ -18,6 +18,9 @@ __all__ = ["print_json", "print_table", "progress_bar", "say", "say_epoch"]
 
 _NO_WINDOW = 1000
 
+# A run that takes longer, in seconds, is announced.
+_LONG = 20
+
 
 def say(sentence: str) -> None:
     """One note on stderr."""
@@ -118,19 +121,28 @@ def progress_bar(
 
 
 def _line_progress(what: str, unit: str) -> Callable[[int, int], None]:
-    """A line every ten seconds, and one at the end."""
-    meter, last = _Rate(), [time.monotonic()]
+    """How long it will take after the first steps; a line every ten seconds."""
+    meter, last, announced = _Rate(), [time.monotonic()], [False]
 
     def update(done: int, total: int) -> None:
         now, rate = time.monotonic(), meter(done)
+        seconds = meter.seconds_left(done, total)
+        if seconds and not announced[0]:
+            announced[0] = True
+            if seconds > _LONG:
+                say(f"{what}: about {_duration(seconds)} left")
         if done < total and now - last[0] < 10:
             return
-        last[0] = now
+        last[0], announced[0] = now, True
         speed = f", {rate:.0f} per second" if rate else ""
         left = f", {(total - done) / rate:.0f} s left" if rate and done < total else ""
         say(f"{what}: {done:,} of {total:,} {unit}{speed}{left}")
 
     return update
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 class _Rate:
@@ -140,12 +152,22 @@ class _Rate:
     """
 
     def __init__(self) -> None:
-        self.started: tuple[float, int] | None = None
+        self.steps: list[tuple[float, int]] = []
 
     def __call__(self, done: int) -> float | None:
-        now = time.monotonic()
-        if self.started is None:
-            self.started = (now, done)
+        if len(self.steps) < 2:
+            self.steps.append((time.monotonic(), done))
+        return None if len(self.steps) < 2 else self._since(self.steps[0], done)
+
+    def seconds_left(self, done: int, total: int) -> float | None:
+        """At the rate without the first step, which is slower (it warms up, compiles).
+
+        None before the second step.
+        """
+        if len(self.steps) < 2 or done <= self.steps[1][1]:
             return None
-        since, before = self.started
-        return (done - before) / max(now - since, 1e-9)
+        return (total - done) / self._since(self.steps[1], done)
+
+    def _since(self, step: tuple[float, int], done: int) -> float:
+        since, before = step
+        return (done - before) / max(time.monotonic() - since, 1e-9)

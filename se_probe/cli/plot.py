@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
+from se_probe.cache import RecordingRequest, find_cached
 from se_probe.cli.console import progress_bar, say
 from se_probe.cli.options import (
     ANY_CHECKPOINT,
@@ -22,8 +23,8 @@ from se_probe.cli.options import (
     at_least,
     split_list,
 )
-from se_probe.cli.plot_recording import recorded_gates
-from se_probe.errors import ClassNameError, UsageError
+from se_probe.cli.record import say_summary
+from se_probe.errors import ClassNameError, SEProbeError, UsageError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -188,31 +189,26 @@ def plot(
 
         gates, stem = open_gates(record), record.stem
     else:
-        settings = {
-            "arch": checkpoint.arch,
-            "data": images.data,
-            "data_root": str(images.data_root) if images.data_root else None,
-            **_selection(numbers, images.per_class, images.others, images.batch_size),
-            "image_size": images.image_size,
-            "split": images.split,
-            "label_order": images.label_order,
-            **_names_file(checkpoint.class_names),
-            "device": checkpoint.device,
-            "threads": run.threads,
-            "precision": run.precision,
-            "compile": run.compile,
-            "seed": images.seed,
-        }
-        stem = _stem(str(ckpt))
-        gates = recorded_gates(
-            str(ckpt),
-            names,
-            numbers,
-            settings,
-            images.workers,
-            checkpoint.trust_pickle,
-            quiet,
+        names_file = checkpoint.class_names
+        request = RecordingRequest(
+            ckpt=str(ckpt),
+            classes=tuple(names),
+            arch=checkpoint.arch,
+            data=images.data,
+            data_root=str(images.data_root) if images.data_root else None,
+            **_choice(numbers, images.per_class, images.others, images.batch_size),
+            image_size=images.image_size,
+            split=images.split,
+            label_order=images.label_order,
+            class_names=str(names_file) if names_file else None,
+            device=checkpoint.device,
+            threads=run.threads,
+            precision=run.precision,
+            compile=run.compile,
+            seed=images.seed,
         )
+        stem = _stem(str(ckpt))
+        gates = _gates(request, checkpoint.trust_pickle, images.workers, quiet)
     draw(
         gates,
         out or Path("figures") / stem,
@@ -235,15 +231,33 @@ def plot(
     )
 
 
-def _names_file(path: Path | None) -> dict[str, str | None]:
-    """The file of `--class-names`, with its sum: its content decides what is known."""
-    if path is None:
-        return {"class_names": None}
-    from se_probe.files import file_sha256
+def _gates(
+    request: RecordingRequest, trust_pickle: bool, workers: int, quiet: bool
+) -> "xr.DataArray":
+    """Gates of the request: from the cache without torch, or recorded into it."""
+    found = find_cached(request)
+    if found is not None:
+        if not quiet:
+            say(f"using cached gates of {found.sizes['image']:,} images")
+        return found
+    from se_probe.record import cached_record
+    from se_probe.stats import record_summary
 
-    if not path.is_file():
-        raise UsageError(f"{path} holds no class names (no such file)")
-    return {"class_names": str(path), "class_names_sha256": file_sha256(path)}
+    try:
+        with progress_bar("recording", quiet=quiet) as progress:
+            gates = cached_record(
+                request,
+                trust_pickle=trust_pickle,
+                workers=workers,
+                progress=progress,
+                tell=None if quiet else say,
+            )
+    except KeyboardInterrupt:
+        raise SEProbeError(
+            "stopped; what was recorded is kept, and the same command resumes it"
+        ) from None
+    say_summary(record_summary(gates), "the cache")
+    return gates
 
 
 def draw(
@@ -325,12 +339,12 @@ def _batch_numbers(text: str | None, figures: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(map(int, numbers)))
 
 
-def _selection(
+def _choice(
     batches: Sequence[int],
     per_class: int | None,
     others: int | None,
     batch_size: int | None,
-) -> dict[str, int | None]:
+) -> dict[str, Any]:
     """Which images are recorded, and how many at a time; None means all."""
     if not batches:
         return {
@@ -347,6 +361,7 @@ def _selection(
         "per_class": None,
         "others": None,
         "batch_size": batch_size or _DRAWN_BATCH_SIZE,
+        "batches": tuple(batches),
     }
 
 

@@ -11,10 +11,10 @@ list is fixed when it returns; pixels are read batch by batch when they are aske
 from se_probe.images.batches import ImageBatch, LabelledImages, LabelOrder
 from se_probe.images.class_lists import class_list, read_class_names
 from se_probe.images.labels import ImageLabels, label_images
-from se_probe.images.pictures import evenly
 from se_probe.images.preprocessing import Preprocessing, default_preprocessing
 from se_probe.images.sources import DATASET_NAMES, open_images, reopen_images
 from se_probe.images.sums import image_sums
+from se_probe.sampling import evenly
 
 __all__ = [
     "DATASET_NAMES",

@@ -174,7 +174,7 @@ class LabelledImages:
         return _loaded(reader, numbers, min(workers, len(numbers)))
 
     def take(
-        self, n_per_class: Mapping[str, int], others: int | None
+        self, n_per_class: Mapping[str, int | None], others: int | None
     ) -> "LabelledImages":
         """Some images of each class, chosen evenly from its sorted ids.
 

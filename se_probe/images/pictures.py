@@ -1,7 +1,6 @@
 """A fixed list of labelled pictures, and a way to read each of them."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,8 +13,9 @@ from torch import Tensor
 
 from se_probe.errors import ImagesError, UsageError
 from se_probe.images.preprocessing import Mode
+from se_probe.sampling import some_of_each_class
 
-__all__ = ["Pictures", "array_pictures", "evenly", "numbered_ids"]
+__all__ = ["Pictures", "array_pictures", "numbered_ids"]
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,15 @@ class Pictures:
             read=partial(_read_chosen, self.read, tuple(positions)),
         )
 
-    def take(self, n_per_class: Mapping[str, int], others: int | None) -> "Pictures":
+    def take(
+        self, n_per_class: Mapping[str, int | None], others: int | None
+    ) -> "Pictures":
         """Some pictures of each class, evenly from its sorted ids, in their order.
 
         Parameters
         ----------
         n_per_class : mapping of class name to number
-            A class with fewer gives all it has.
+            A class with fewer gives all it has; None means all.
         others : int or None
             How many of each class that is not named; None means all.
 
@@ -96,39 +98,27 @@ class Pictures:
         UsageError
             If a number is negative.
         """
-        if min([others or 0, *n_per_class.values()]) < 0:
+        if min([others or 0, *(n or 0 for n in n_per_class.values())]) < 0:
             raise UsageError("a number of images to take must be at least 0")
-        positions = defaultdict(list)
-        for position, name in enumerate(self.class_names):
-            positions[name].append(position)
-        missing = [name for name in n_per_class if name not in positions]
+        there = set(self.class_names)
+        missing = [name for name in n_per_class if name not in there]
         if missing:
             raise ImagesError(
                 f"{self.facts['name']} has no images of {', '.join(missing)}; "
-                f"it has {_some(sorted(positions))}"
+                f"it has {_some(sorted(there))}"
             )
-        kept: list[int] = []
-        for name, members in positions.items():
-            members.sort(key=self.image_ids.__getitem__)
-            kept += evenly(members, n_per_class.get(name, others))
+        kept = some_of_each_class(self.image_ids, self.class_names, n_per_class, others)
         if not kept:
             raise ImagesError(f"no images of {self.facts['name']} were asked for")
         choice = {"n_per_class": dict(n_per_class), "others": others}
         taken = [*self.facts.get("taken", ()), choice]
-        return replace(self.chosen(sorted(kept)), facts={**self.facts, "taken": taken})
+        return replace(self.chosen(kept), facts={**self.facts, "taken": taken})
 
 
 def _read_chosen(
     read: Callable[[int], Image.Image | Tensor], positions: tuple[int, ...], index: int
 ) -> Image.Image | Tensor:
     return read(positions[index])
-
-
-def evenly(members: list[int], n: int | None) -> list[int]:
-    """`n` of some numbers, evenly spread from the first to the last; all for None."""
-    if n is None or n >= len(members):
-        return members
-    return [members[i] for i in np.linspace(0, len(members) - 1, n).round().astype(int)]
 
 
 def _some(names: Sequence[str], n: int = 12) -> str:

@@ -6,7 +6,8 @@ several processes (``torchrun``, ``srun``) share a record without locks or a mas
 numbers are the same bit for bit.
 """
 
+from se_probe.record.cached import cached_record
 from se_probe.record.run import record_gates
-from se_probe.running import pinned_numerics
+from se_probe.record.samples import open_images_of
 
-__all__ = ["pinned_numerics", "record_gates"]
+__all__ = ["cached_record", "open_images_of", "record_gates"]

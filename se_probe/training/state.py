@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 
 import torch
 
+from se_probe.cache import remember_root
 from se_probe.checkpoints import Network, load_network, save_network, write_torch
 from se_probe.errors import CheckpointError, UsageError
 from se_probe.files import file_sha256
@@ -241,6 +242,10 @@ class RunFiles:
             Its provenance names the file, as if it were loaded from it.
         """
         self.state.unlink(missing_ok=True)
+        data = network.provenance.data or {}
+        if data.get("kind") != "folder" and data.get("path"):
+            for path in filter(Path.exists, (self.last, self.best)):
+                remember_root(file_sha256(path), str(data["path"]))
         provenance = replace(
             network.provenance,
             checkpoint=self.last.name,

@@ -6,7 +6,7 @@ here and nowhere else. Painters (:mod:`se_probe.plots`) take a view and nothing 
 the table beside a picture is ``view.to_dataframe()``. Nothing is drawn here.
 """
 
-from se_probe.views.batches import batch_rows, check_batches
+from se_probe.views.batches import batch_rows
 from se_probe.views.binning import fit_rows
 from se_probe.views.captions import (
     Source,
@@ -47,7 +47,6 @@ __all__ = [
     "batch_rows",
     "block_costs",
     "block_part",
-    "check_batches",
     "class_profiles",
     "default_blocks",
     "default_classes",

@@ -1,43 +1,16 @@
 """Single batches of a record, as the network saw them."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import xarray as xr
 
 from se_probe.errors import GateRecordError, UsageError
 from se_probe.gates import recorded
+from se_probe.sampling import check_batches
 from se_probe.views.rows import MAX_ROWS, sorted_rows
 from se_probe.views.selection import Selection, find_classes, listed
 
-__all__ = ["batch_rows", "check_batches"]
-
-
-def check_batches(numbers: Sequence[int], n_images: int, batch_size: int) -> None:
-    """Check that there are such batches.
-
-    Parameters
-    ----------
-    numbers : sequence of int
-        From 0.
-    n_images, batch_size : int
-
-    Raises
-    ------
-    UsageError
-        Naming the first that is not there, and those that are.
-
-    Examples
-    --------
-    >>> check_batches([0, 4], n_images=500, batch_size=100)
-    """
-    n_batches = -(-n_images // batch_size)
-    for number in numbers:
-        if not 0 <= number < n_batches:
-            raise UsageError(
-                f"there is no batch {number}: {n_images:,} images in batches of "
-                f"{batch_size:,} make the batches 0 to {n_batches - 1:,}"
-            )
+__all__ = ["batch_rows"]
 
 
 def batch_rows(

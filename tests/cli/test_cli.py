@@ -280,10 +280,10 @@ def test_plot_draws_four_figures_with_their_numbers(command, ckpt):
         for figure in ("profiles", "spread", "heatmap", "depth")
         for suffix in ("png", "svg", "csv", "txt")
     }
-    assert "recording 52 images, about" in err
+    assert "recording 52 images" in err
     assert "3 -> 3" in err
     assert "class share" in out
-    assert "Saturated at 1" in out or "No block is saturated at 1" in out
+    assert "gates 0.05 or below" in out
 
 
 def test_plot_again_draws_from_the_cache_without_torch(command, ckpt, request):
@@ -297,7 +297,7 @@ def test_plot_again_draws_from_the_cache_without_torch(command, ckpt, request):
     )
 
     assert status == 0
-    assert "drawing from what was recorded before" in err
+    assert "using cached gates of" in err
     assert out.split() == [
         f"other/profiles.{end}" for end in ("pdf", "csv", "txt")
     ]  # and no more
@@ -478,6 +478,19 @@ def test_real_network_reaches_its_accuracy_on_real_photos(command, real_data, tm
     assert status == 0
     assert ilsvrc.sum() == 1300
     assert abs(hits[ilsvrc].mean() - 0.845) < 0.015
+
+
+def test_progress_announces_a_long_run_after_its_first_steps(monkeypatch, capsys):
+    clock = [0.0]
+    monkeypatch.setattr("se_probe.cli.console.time.monotonic", lambda: clock[0])
+
+    with progress_bar("recording") as progress:
+        # The first step takes five times as long as others.
+        for seconds, done in [(0, 0), (5, 10), (6, 20), (7, 30)]:
+            clock[0] = seconds
+            progress(done, 1000)
+
+    assert capsys.readouterr().err.splitlines() == ["recording: about 2 min left"]
 
 
 def test_progress_tells_the_rate_of_this_run_alone(monkeypatch, capsys):
