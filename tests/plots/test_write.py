@@ -188,7 +188,7 @@ def test_command_records_the_whole_test_set_in_its_own_order(command, digits):
 
     assert first[0] == again[0] == 0
     assert "500 of 500 images" in first[1]
-    assert "drawing from what was recorded before" in again[2]
+    assert "using cached gates of" in again[2]
     names = {path.name for path in Path("a").iterdir()}
     assert names == {
         f"{name}.{suffix}"
@@ -222,4 +222,4 @@ def test_plot_without_classes_draws_from_the_cache_the_second_time(command):
     status, _, err = command(*arguments)
 
     assert status == 0
-    assert "drawing from what was recorded before" in err
+    assert "using cached gates of" in err
