@@ -17,7 +17,7 @@ def classes(names: list[str], /, *, json: Flag = False) -> None:
     names
         Names, wnids or indices.
     json
-        Print JSON.
+        Print results as JSON.
     """
     from se_probe.class_names import echo, imagenet_labels
 

@@ -1,4 +1,4 @@
-"""``se-probe demo``: the whole way on what the package brings."""
+"""``se-probe demo``: an end-to-end example on what the package brings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,8 @@ def demo(
 ) -> None:
     """Train an SE-ResNet-50 on drawn pictures and see what its gates do.
 
-    Needs no network and no data. An interrupted demo goes on where it stopped.
+    Needs no network and no data. An interrupted demo resumes
+    where it stopped.
 
     Parameters
     ----------
@@ -31,13 +32,13 @@ def demo(
     out
         Folder of the figures.
     seed
-        Seed of all that is random.
+        Random seed.
     threads
-        CPU threads of the network.
+        Number of CPU threads.
     force
-        Overwrite what is there.
+        Overwrite existing output.
     quiet
-        No progress, no notes.
+        Show no progress and no notes.
     """
     from se_probe.cli.plot import draw
     from se_probe.cli.record import say_summary

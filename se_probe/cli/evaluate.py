@@ -48,11 +48,11 @@ def evaluate(
     Parameters
     ----------
     against
-        The original, to compare with.
+        Original checkpoint to compare with.
     against_arch
         Architecture of --against. Default: what its file says, else that of --ckpt.
     threads
-        CPU threads of the network.
+        Number of CPU threads.
     """
     from se_probe import evaluation
     from se_probe.running import pinned_numerics

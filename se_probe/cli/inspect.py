@@ -50,7 +50,7 @@ def inspect(
     diagram
         Draw the network too: .svg, .png or .pdf (needs Graphviz).
     json
-        Print JSON.
+        Print results as JSON.
     """
     if weights.ckpt is None and weights.arch is None:
         raise UsageError("which network? Give --ckpt FILE or --arch NAME")

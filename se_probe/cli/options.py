@@ -89,7 +89,7 @@ class WeightsOptions:
         Names of the network's outputs, in their order: one a line, or JSON (a list,
         or a map with indices).
     trust_pickle
-        Load pickled objects, which can run any code.
+        Load pickled files, which can run any code.
     """
 
     ckpt: Annotated[str | None, Parameter(metavar="FILE")] = None
@@ -146,7 +146,7 @@ class SourceOptions:
         fashion-mnist, cifar10, cifar100. Default: what the checkpoint was trained
         on, then $SE_PROBE_DATA.
     data_root
-        Where the files of a named data set are.
+        Folder that holds the files of a named data set.
     split
         Split of an image folder that has any: test (what is held out), train, or its
         own name.
@@ -156,9 +156,9 @@ class SourceOptions:
     image_size
         Side of the input; default: the network's own. Gates depend on it.
     workers
-        Processes that read images.
+        Number of processes that read images.
     seed
-        Seed of all that is random.
+        Random seed.
     """
 
     data: Annotated[str | None, Parameter(metavar="DIR")] = None
@@ -211,7 +211,7 @@ class SampleOptions(ImagesOptions):
     Parameters
     ----------
     per_class
-        At most so many images of each class, evenly chosen.
+        At most this many images of each class, evenly spaced.
     """
 
     per_class: OptionalPositive = None
@@ -225,9 +225,9 @@ class RunOptions:
     Parameters
     ----------
     threads
-        CPU threads of the network.
+        Number of CPU threads.
     precision
-        Of the network.
+        Floating-point precision.
     compile
         Use torch.compile.
     """
@@ -245,9 +245,9 @@ class OutputOptions:
     Parameters
     ----------
     json
-        Print JSON.
+        Print results as JSON.
     quiet
-        No progress, no notes.
+        Show no progress and no notes.
     """
 
     json: Flag = False
@@ -268,13 +268,13 @@ class TrainingOptions:
         Image folder with train/CLASS and test/CLASS, or scenes, digits, mnist,
         fashion-mnist, cifar10, cifar100.
     data_root
-        Where the files of a named data set are.
+        Folder that holds the files of a named data set.
     device
         auto, cpu, cuda or cuda:N.
     workers
-        Processes that read images.
+        Number of processes that read images.
     threads
-        CPU threads of the network.
+        Number of CPU threads.
     """
 
     arch: Annotated[str, Parameter(metavar="NAME")] = "se_lenet"

@@ -163,20 +163,20 @@ def plot(
     sampling
         How channels are chosen.
     figures
-        Which figures.
+        Figures to draw, separated by commas.
     spread
         The two classes of the spread figure.
     batches
         A heatmap for each of these batches too, counted from 0. With --ckpt the whole
         test set is recorded, in its own order.
     correct_only
-        Only images that were classified rightly.
+        Only correctly classified images.
     out
-        Default: figures/<name of the file>/.
+        Output folder. Default: figures/<name of the file>/.
     format
-        Of the figures.
+        Output formats, separated by commas.
     quiet
-        No progress, no notes.
+        Show no progress and no notes.
     """
     ckpt = checkpoint.ckpt
     wanted = _check_choices(figures, format)

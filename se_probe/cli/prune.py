@@ -79,22 +79,23 @@ def prune(
     gates
         Gate record of this checkpoint.
     budget
-        Instead of --blocks: choose by measurement on --data what can go for at most so
-        many percentage points of top-1 accuracy. What is measured is kept until it is
-        used, so that a run that was killed, or comes after --dry-run, goes on with it.
+        Instead of --blocks: choose blocks by measurement on --data that cost at most
+        this many percentage points of top-1 accuracy. Measurements are kept until they
+        are used: a killed run, or the run after --dry-run, resumes with them.
     accept_uncertain
-        With --budget: go by the estimated loss, not by the upper end of its 95 %
-        interval.
+        With --budget: use the estimated loss instead of its upper 95 % confidence
+        bound.
     finetune
-        Train what is left on the training images of --data, for so many epochs.
+        Fine-tune the pruned network on the training images of --data for this many
+        epochs.
     lr
         Learning rate of --finetune.
     threads
-        CPU threads of the network.
+        Number of CPU threads.
     out
-        Where the smaller checkpoint goes.
+        Output file of the smaller checkpoint.
     dry_run
-        Say what would be done, write nothing; with --budget it is measured.
+        Show what would be done without writing anything; --budget is still measured.
     export
         Write ONNX (FILE.onnx) or torch.export (FILE.pt2) as well.
     export_code

@@ -64,9 +64,9 @@ def rank(
 
     From the record alone; with --ckpt and --data it is measured too, for each block
     frozen and for each replaced by the identity. Images that are in the record as well
-    are split: one half gives the constants, the other judges. With --out the curve of
-    removing 1, 2, ... all blocks is measured and drawn as well. What is measured is
-    kept, so that a run that was killed goes on where it was.
+    are split: one half gives the constants, the other half evaluates. With --out the
+    curve of removing 1, 2, ... all blocks is measured and drawn as well. What is
+    measured is kept, so that a killed run resumes where it stopped.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def rank(
         Criterion, known from the record alone: input_dependence, class_share,
         separability, saturated_open or saturated_closed.
     threads
-        CPU threads of the network.
+        Number of CPU threads.
     out
-        Where tables and figures go.
+        Output folder for tables and figures.
     """
     from se_probe.gates import open_gates
     from se_probe.stats import block_summary, rank_blocks

@@ -1,4 +1,4 @@
-"""``se-probe record``: write, or go on with, a gate record."""
+"""``se-probe record``: write or resume a gate record."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,9 +48,9 @@ def record(
     strict
         Stop at an image that cannot be read.
     part
-        Which of how many shares to begin with, such as 3/8.
+        Share of the batches to record first, such as 3/8.
     force
-        Overwrite what is there.
+        Overwrite existing output.
     """
     from se_probe.record import record_gates
     from se_probe.running import parse_part

@@ -47,19 +47,19 @@ def reproduce(
     Parameters
     ----------
     seeds
-        One training each; one of them twice.
+        One run per seed, separated by commas; give at least one seed twice.
     epochs
-        Default of this and what follows: the recipe.
+        Number of epochs. Default: the recipe.
     batch_size
-        Images per step of training.
+        Training images per step. Default: the recipe.
     per_class
-        Training images of each class.
+        Training images of each class. Default: all of them.
     precision
-        Of the network in training.
+        Floating-point precision in training. Default: the recipe.
     recorded
         Held-out images of each class to record gates of.
     out
-        Default: figures/reproduce_ARCH_DATA.
+        Output folder. Default: figures/reproduce_ARCH_DATA.
     """
     arch, data = training.arch, training.data
     numbers = _numbers(seeds)

@@ -36,11 +36,11 @@ class RecipeOptions:
     Parameters
     ----------
     optimizer
-        With --lr. Default of this and what follows: the recipe.
+        Optimizer; needs --lr. Default of all recipe options: the recipe.
     lr
-        Highest learning rate.
+        Peak learning rate.
     momentum
-        Of sgd.
+        SGD momentum.
     weight_decay
         Weight decay.
     batch_size
@@ -48,23 +48,23 @@ class RecipeOptions:
     epochs
         Epochs of training.
     warmup_epochs
-        Epochs of rising learning rate.
+        Epochs of learning-rate warm-up.
     schedule
-        Of the learning rate, after that.
+        Learning-rate schedule after warm-up.
     label_smoothing
         Label smoothing.
     crop_padding
-        Pixels an image is moved by at most.
+        Random-crop padding in pixels.
     flip
-        Mirror images at random.
+        Random horizontal flip.
     per_class
         Training images of each class.
     stop_at
         Stop at this held-out accuracy, between 0 and 1.
     precision
-        Of the network.
+        Floating-point precision.
     seed
-        Seed of all that is random.
+        Random seed.
     """
 
     optimizer: Literal["adam", "adamw", "sgd"] | None = None
@@ -105,11 +105,11 @@ def train(
     Parameters
     ----------
     out
-        Default: checkpoints/ARCH_DATA.pt.
+        Output file. Default: checkpoints/ARCH_DATA.pt.
     resume
-        Go on with a training that was stopped.
+        Resume training that was stopped.
     force
-        Overwrite what is there.
+        Overwrite existing output.
     """
     from se_probe.training import prepare_training, train_network
 

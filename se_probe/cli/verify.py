@@ -53,7 +53,7 @@ def verify(
     record
         A gate record (RUN.zarr).
     batches
-        Batches, evenly spread.
+        Number of batches to record again, evenly spread.
     ckpt
         Where the checkpoint is now. Default: as recorded.
     arch
@@ -64,11 +64,11 @@ def verify(
     device
         auto (the record's kind, where there is one), cpu or cuda:N.
     workers
-        Processes that read images.
+        Number of processes that read images.
     threads
-        CPU threads. Default: the record's.
+        Number of CPU threads. Default: the record's.
     trust_pickle
-        Load pickled objects, which can run any code.
+        Load pickled files, which can run any code.
     """
     n_batches = _number(batches)
     from se_probe.gates import open_gates
