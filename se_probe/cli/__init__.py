@@ -119,7 +119,7 @@ def _fail(sentence: str, status: int) -> int:
 def _os_sentence(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
-        return f"the disk is full{where}; make room, then the same command goes on"
+        return f"the disk is full{where}; make room, then the same command resumes"
     return f"{error.strerror}{where}"
 
 

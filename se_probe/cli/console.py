@@ -148,7 +148,7 @@ def _duration(seconds: float) -> str:
 class _Rate:
     """Units per second since the first call; None until there is one to compare with.
 
-    The first call tells where the work starts: a run that goes on has done some before.
+    The first call tells where the work starts: a resumed run has done some before.
     """
 
     def __init__(self) -> None:

@@ -76,7 +76,7 @@ def record(
     except KeyboardInterrupt:
         raise SEProbeError(
             f"stopped; what was recorded is in {out}, and the same command (without "
-            "--force) goes on from there"
+            "--force) resumes there"
         ) from None
     summary = record_summary(gates)
     if output.json:

@@ -140,7 +140,7 @@ def train(
             )
     except KeyboardInterrupt:
         raise SEProbeError(
-            f"stopped; the same command with --resume goes on after the last whole "
+            f"stopped; the same command with --resume continues after the last whole "
             f"epoch of {path}"
         ) from None
     figures = _draw(history, Path("figures", path.stem))

@@ -245,7 +245,7 @@ def test_interrupted_record_says_that_it_can_go_on(command, ckpt, monkeypatch):
 
     assert status == 1
     assert "the same command" in err
-    assert "goes on from there" in err
+    assert "resumes there" in err
 
 
 def test_full_disk_is_one_sentence(command, ckpt, monkeypatch):
@@ -498,7 +498,7 @@ def test_progress_tells_the_rate_of_this_run_alone(monkeypatch, capsys):
     monkeypatch.setattr("se_probe.cli.console.time.monotonic", lambda: clock[0])
 
     with progress_bar("recording") as progress:
-        # A run that goes on with half of its images.
+        # A resumed run with half of its images.
         for seconds, done in [(5, 500), (25, 600), (30, 650), (45, 1000)]:
             clock[0] = seconds
             progress(done, 1000)
