@@ -1,6 +1,6 @@
 """``se-probe evaluate``: accuracy, size, work and latency of one network or of two."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +15,7 @@ from se_probe.cli.options import (
     OptionalPositive,
     OutputOptions,
     SampleOptions,
+    split_list,
 )
 from se_probe.errors import (
     ArchitectureError,
@@ -24,8 +25,11 @@ from se_probe.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from se_probe.checkpoints import Network
     from se_probe.evaluation import Accuracy, Difference, Evaluation, NetworkFigures
+    from se_probe.pruning import Runtime, RuntimeTimes
 
 __all__ = ["evaluate"]
 
@@ -38,6 +42,7 @@ def evaluate(
     against: Annotated[str | None, Parameter(metavar="FILE")] = None,
     against_arch: Annotated[str | None, Parameter(metavar="NAME")] = None,
     images: SampleOptions = ANY_SAMPLE,
+    runtime: Annotated[str | None, Parameter(metavar="NAMES")] = None,
     threads: OptionalPositive = None,
     output: OutputOptions = TO_THE_READER,
 ) -> None:
@@ -51,13 +56,18 @@ def evaluate(
         Original checkpoint to compare with.
     against_arch
         Architecture of --against. Default: what its file says, else that of --ckpt.
+    runtime
+        Also time the networks as they are served, with commas between: eager, compile,
+        onnxruntime, onnxruntime-int8.
     threads
         Number of CPU threads.
     """
     from se_probe import evaluation
+    from se_probe.pruning import time_runtimes
     from se_probe.running import pinned_numerics
 
-    network, original = checkpoint.open(quiet=output.quiet), None
+    runtimes = _runtimes(runtime)
+    network, original = _opened(checkpoint, output.quiet), None
     if against:
         original = _original(checkpoint, against, against_arch, network, output.quiet)
     samples = images.open(network, quiet=output.quiet)
@@ -68,13 +78,56 @@ def evaluate(
         result = evaluation.evaluate(
             network, samples, against=original, progress=progress
         )
+    times = []
+    if runtimes:
+        with progress_bar("timing", quiet=output.quiet):
+            both = [each for each in (network, original) if each is not None]
+            times = time_runtimes(both, samples, runtimes)
     sizes = [_file_bytes(path) for path in (checkpoint.ckpt, against)]
     for note in () if output.quiet else result.notes:
         say(f"note: {note}")
     if output.json:
-        print_json(_facts(result, sizes))
+        print_json(
+            _facts(result, sizes) | {"runtimes": [asdict(each) for each in times]}
+        )
     else:
         _print(result, sizes)
+        _print_times(times)
+
+
+def _runtimes(names: str | None) -> "list[Runtime]":
+    from se_probe.pruning import RUNTIMES
+
+    asked = split_list(names)
+    unknown = [name for name in asked if name not in RUNTIMES]
+    if unknown or (names is not None and not asked):
+        raise UsageError(
+            f"a runtime is one of {', '.join(RUNTIMES)}, got "
+            f"{', '.join(unknown) or 'none'}"
+        )
+    return [name for name in RUNTIMES if name in asked]
+
+
+def _opened(checkpoint: NetworkOptions, quiet: bool) -> "Network":
+    """Network of --ckpt, which may be an ONNX file here."""
+    if (checkpoint.ckpt or "").lower().endswith(".onnx"):
+        from se_probe.evaluation import open_onnx
+
+        return open_onnx(checkpoint.ckpt or "")
+    return checkpoint.open(quiet=quiet)
+
+
+def _print_times(times: "Sequence[RuntimeTimes]") -> None:
+    for each in times:
+        spread = zip(each.milliseconds, each.low, each.high, strict=True)
+        shown = " against ".join(
+            f"{middle:.3g} ms ({low:.3g} to {high:.3g})" for middle, low, high in spread
+        )
+        print(
+            f"{each.runtime}, batch {each.batch_size}: {shown}; median and quartiles "
+            f"of {each.n_runs} passes, {each.threads} threads, {each.precision}, "
+            f"{each.memory_format}, {each.device}"
+        )
 
 
 def _original(
@@ -87,7 +140,7 @@ def _original(
     """Network of --against; of that of --ckpt, where its file leaves it open."""
     other = replace(checkpoint, ckpt=against, arch=arch, like=None)
     try:
-        return other.open(quiet=quiet)
+        return _opened(other, quiet)
     except (CheckpointError, ArchitectureError):
         if arch is not None or not network.architecture:
             raise
@@ -146,7 +199,7 @@ def _column(
         "top-5 accuracy": _accuracy(figures.top5),
         "images that gave NaN": f"{figures.n_nan:,}",
         "parameters": f"{figures.parameters:,}",
-        "multiply-adds": f"{figures.macs:,}",
+        "multiply-adds": "-" if figures.macs is None else f"{figures.macs:,}",
         "file size (bytes)": "-" if size is None else f"{size:,}",
         "weights in memory (bytes)": f"{figures.weight_bytes:,}",
         "latency, 1 image (ms)": _milliseconds(figures.latency_ms),

@@ -11,13 +11,18 @@ from se_probe.evaluation.answers import (
     ask,
     readable_rows,
 )
-from se_probe.evaluation.latency import block_milliseconds, median_milliseconds
+from se_probe.evaluation.latency import (
+    block_milliseconds,
+    median_milliseconds,
+    run_times,
+)
 from se_probe.evaluation.networks import (
     Accuracy,
     Evaluation,
     NetworkFigures,
     evaluate,
 )
+from se_probe.evaluation.onnx_files import OnnxModel, open_onnx
 from se_probe.evaluation.paired import bonett_price_interval, mcnemar_p
 from se_probe.evaluation.seen import HeldOut, held_out
 from se_probe.evaluation.store import ResultStore, digest
@@ -30,6 +35,7 @@ __all__ = [
     "Forward",
     "HeldOut",
     "NetworkFigures",
+    "OnnxModel",
     "ResultStore",
     "ask",
     "block_milliseconds",
@@ -39,5 +45,7 @@ __all__ = [
     "held_out",
     "mcnemar_p",
     "median_milliseconds",
+    "open_onnx",
     "readable_rows",
+    "run_times",
 ]

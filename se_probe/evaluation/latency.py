@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from se_probe.blocks import FoundBlock, unwrap
 from se_probe.evaluation.answers import Forward
 
-__all__ = ["block_milliseconds", "median_milliseconds"]
+__all__ = ["block_milliseconds", "median_milliseconds", "run_times"]
 
 _WARM_UP = 2
 
@@ -38,6 +38,24 @@ def median_milliseconds(
     list of float
         In ms, one per network.
     """
+    return [median(times) for times in run_times(forwards, pixels, n_runs)]
+
+
+def run_times(
+    forwards: Sequence[Forward], pixels: Tensor, n_runs: int = 10
+) -> list[list[float]]:
+    """Time of each of several forward passes of each network, alternately.
+
+    Parameters
+    ----------
+    forwards, pixels, n_runs
+        As for :func:`median_milliseconds`.
+
+    Returns
+    -------
+    list of list of float
+        In ms, `n_runs` per network.
+    """
     seconds: list[list[float]] = [[] for _ in forwards]
     turns = list(enumerate(forwards))
     with torch.inference_mode():
@@ -46,7 +64,7 @@ def median_milliseconds(
                 start = _now(pixels.device)
                 forward(pixels)
                 seconds[number].append(_now(pixels.device) - start)
-    return [1000 * median(times[_WARM_UP:]) for times in seconds]
+    return [[1000 * one for one in times[_WARM_UP:]] for times in seconds]
 
 
 def block_milliseconds(

@@ -13,6 +13,7 @@ from se_probe.checkpoints import Network, name_classes
 from se_probe.errors import UsageError
 from se_probe.evaluation.answers import Answers, Difference, ask
 from se_probe.evaluation.latency import median_milliseconds
+from se_probe.evaluation.onnx_files import OnnxModel
 from se_probe.evaluation.seen import held_out
 from se_probe.images import LabelledImages, label_images
 from se_probe.models import count_macs, count_parameters
@@ -47,8 +48,8 @@ class NetworkFigures:
         Images to which it answered NaN; they count as wrong.
     parameters : int
         Learnable numbers.
-    macs : int
-        Multiply-adds of one image.
+    macs : int or None
+        Multiply-adds of one image; None of an ONNX file.
     weight_bytes : int
         Weights and running statistics in memory.
     latency_ms : float or None
@@ -63,7 +64,7 @@ class NetworkFigures:
     top5: Accuracy | None
     n_nan: int
     parameters: int
-    macs: int
+    macs: int | None
     weight_bytes: int
     latency_ms: float | None
     batch_latency_ms: float | None
@@ -229,17 +230,28 @@ def _figures(
 ) -> NetworkFigures:
     model = unwrap(network.model)
     is_nan = answers.is_read & (answers.predicted[number] < 0)
+    parameters, macs, weight_bytes = _size(model, images.preprocessing.input_size)
     return NetworkFigures(
         architecture=network.architecture or type(model).__name__,
         checkpoint=network.provenance.checkpoint,
         top1=_accuracy(answers.right(number)),
         top5=_accuracy(answers.right(number, k=5)),
         n_nan=int(is_nan.sum()),
-        parameters=count_parameters(model),
-        macs=count_macs(model, images.preprocessing.input_size),
-        weight_bytes=sum(tensor.nbytes for tensor in model.state_dict().values()),
+        parameters=parameters,
+        macs=macs,
+        weight_bytes=weight_bytes,
         **times,
     )
+
+
+def _size(
+    model: nn.Module, input_size: tuple[int, int, int]
+) -> tuple[int, int | None, int]:
+    """Parameters, multiply-adds and bytes of the weights of a network."""
+    if isinstance(model, OnnxModel):
+        return model.n_parameters, None, model.n_bytes
+    n_bytes = sum(tensor.nbytes for tensor in model.state_dict().values())
+    return count_parameters(model), count_macs(model, input_size), n_bytes
 
 
 def _accuracy(right: npt.NDArray[np.bool_]) -> Accuracy | None:

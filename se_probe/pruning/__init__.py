@@ -18,14 +18,24 @@ from se_probe.pruning.plain import (
     save_plain_weights,
 )
 from se_probe.pruning.plan import BudgetPlan, RemovableBlock, Verdict, least_images
+from se_probe.pruning.runtimes import (
+    RUNTIMES,
+    Runtime,
+    RuntimeTimes,
+    quantize_onnx,
+    time_runtimes,
+)
 
 __all__ = [
+    "RUNTIMES",
     "BudgetPlan",
     "Exported",
     "Finetuned",
     "How",
     "PruneOutputs",
     "RemovableBlock",
+    "Runtime",
+    "RuntimeTimes",
     "Verdict",
     "Written",
     "check_export",
@@ -38,6 +48,8 @@ __all__ = [
     "plain_architecture",
     "plain_state_dict",
     "plan_budget",
+    "quantize_onnx",
     "remove_blocks",
     "save_plain_weights",
+    "time_runtimes",
 ]

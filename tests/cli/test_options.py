@@ -171,6 +171,7 @@ OPTIONS = {
         "--device": "auto",
         "--batch-size": 32,
         "--workers": 0,
+        "--runtime": None,
         "--threads": None,
         "--seed": 0,
         "--like": None,

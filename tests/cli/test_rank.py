@@ -15,6 +15,7 @@ from se_probe.checkpoints import build_network, load_network, save_network
 from se_probe.cli.rank import rank
 from se_probe.gates import make_gates
 from se_probe.images import open_images
+from se_probe.pruning import export_network
 from se_probe.record import record_gates
 from se_probe.stats import CRITERIA
 
@@ -264,3 +265,22 @@ def test_rank_measures_a_killed_run_only_once(
     assert status == 0, err
     facts = [json.loads(text)["blocks"][0]["frozen"] for text in (first, second)]
     assert facts[0] == facts[1]
+
+
+def test_evaluate_takes_onnx_files_and_times_runtimes(command, ckpt, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    export_network(load_network(ckpt), tmp_path / "net.onnx")
+
+    status, out, err = command(
+        *("evaluate", "--ckpt", "net.onnx", "--against", ckpt, "--data", "digits"),
+        *("--per-class", 1, "--runtime", "onnxruntime", "--threads", 1),
+    )
+
+    assert status == 0, err
+    assert "the same prediction for 100.0 % of 10 images" in out
+    assert "onnxruntime, batch 1:" in out
+    assert "median and quartiles of 20 passes, 1 threads, fp32" in " ".join(out.split())
+    status, _, err = command("evaluate", "--ckpt", ckpt, "--runtime", "tflite")
+    assert status == 2
+    assert "got tflite" in err

@@ -1,0 +1,213 @@
+"""How long networks take where they are served, beside each other."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from se_probe.blocks import unwrap
+from se_probe.checkpoints import Network
+from se_probe.errors import UsageError
+from se_probe.evaluation import OnnxModel, run_times
+from se_probe.images import LabelledImages
+from se_probe.pruning.export import check_export, export_network
+from se_probe.running import evaluating
+
+__all__ = ["RUNTIMES", "Runtime", "RuntimeTimes", "quantize_onnx", "time_runtimes"]
+
+Runtime = Literal["eager", "compile", "onnxruntime", "onnxruntime-int8"]
+RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
+
+# Images that int8 ranges are measured on: onnxruntime keeps all activations of them.
+_N_CALIBRATING = 32
+
+
+@dataclass(frozen=True)
+class RuntimeTimes:
+    """Time of a forward pass of each network in one runtime.
+
+    Attributes
+    ----------
+    runtime : str
+    batch_size : int
+    milliseconds : tuple of float
+        Median of each network, in ms.
+    low, high : tuple of float
+        Quartiles of each network, in ms.
+    n_runs, threads : int
+    device, memory_format, precision : str
+    """
+
+    runtime: str
+    batch_size: int
+    milliseconds: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    n_runs: int
+    threads: int
+    device: str
+    memory_format: str
+    precision: str
+
+
+def time_runtimes(
+    networks: Sequence[Network],
+    images: LabelledImages,
+    runtimes: Sequence[Runtime] = ("eager",),
+    *,
+    n_runs: int = 20,
+) -> list[RuntimeTimes]:
+    """Time of networks in the runtimes that serve them, at batch 1 and the batch size.
+
+    In each runtime the networks alternate, run by run. On a GPU torch is free to take
+    the fastest algorithms, as it is when a network is served.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        Of the same preprocessing, on the same device.
+    images : LabelledImages
+        Their first batch is timed; int8 ranges come from its first 32 images.
+    runtimes : sequence of str
+        "eager" and "compile" (torch), "onnxruntime" and "onnxruntime-int8" (CPU).
+    n_runs : int, default 20
+        Timed passes of each; two come before them.
+
+    Returns
+    -------
+    list of RuntimeTimes
+
+    Raises
+    ------
+    UsageError
+        If there is no such runtime.
+    MissingPackageError
+        If a package of the ONNX runtimes is not installed.
+    CheckpointError
+        If a network cannot be exported to ONNX.
+    """
+    unknown = [name for name in runtimes if name not in RUNTIMES]
+    if unknown:
+        raise UsageError(
+            f"a runtime is one of {', '.join(RUNTIMES)}, got {', '.join(unknown)}"
+        )
+    if any(name.startswith("onnx") for name in runtimes):
+        check_export("network.onnx")
+    pixels = images.batch(0)
+    models = [unwrap(network.model) for network in networks]
+    results = []
+    with evaluating(*models), tempfile.TemporaryDirectory() as folder:
+        for runtime in runtimes:
+            forwards = [
+                _forward(network, runtime, pixels, Path(folder) / f"{number}.onnx")
+                for number, network in enumerate(networks)
+            ]
+            on = pixels if runtime.startswith("onnx") else _moved(pixels, models[0])
+            for batch in _batches(on):
+                results.append(_timed(runtime, forwards, batch, n_runs))
+    return results
+
+
+def _batches(pixels: Tensor) -> Iterator[Tensor]:
+    yield pixels[:1]
+    if len(pixels) > 1:
+        yield pixels
+
+
+def _moved(pixels: Tensor, model: nn.Module) -> Tensor:
+    parameter = next(model.parameters())
+    moved = pixels.to(parameter.device, parameter.dtype)
+    # As networks are loaded: channels innermost.
+    return moved.to(memory_format=torch.channels_last)
+
+
+def _forward(
+    network: Network, runtime: Runtime, pixels: Tensor, path: Path
+) -> Callable[[Tensor], Any]:
+    model = unwrap(network.model)
+    if isinstance(model, OnnxModel):
+        if runtime != "onnxruntime":
+            raise UsageError(
+                f"{network.provenance.checkpoint} is an ONNX file, which only "
+                f"onnxruntime runs; got {runtime}"
+            )
+        return model
+    if runtime == "eager":
+        return model
+    if runtime == "compile":
+        compiled: Callable[[Tensor], Any] = torch.compile(model)
+        return compiled
+    if not path.exists():
+        export_network(network, path)
+    if runtime == "onnxruntime":
+        return OnnxModel(path)
+    int8 = path.with_suffix(".int8.onnx")
+    quantize_onnx(path, int8, pixels[:_N_CALIBRATING])
+    return OnnxModel(int8)
+
+
+def _timed(
+    runtime: Runtime,
+    forwards: Sequence[Callable[[Tensor], Any]],
+    pixels: Tensor,
+    n_runs: int,
+) -> RuntimeTimes:
+    quartiles = [quantiles(each, n=4) for each in run_times(forwards, pixels, n_runs)]
+    is_onnx = runtime.startswith("onnx")
+    return RuntimeTimes(
+        runtime,
+        len(pixels),
+        milliseconds=tuple(middle for _, middle, _ in quartiles),
+        low=tuple(low for low, _, _ in quartiles),
+        high=tuple(high for _, _, high in quartiles),
+        n_runs=n_runs,
+        threads=torch.get_num_threads(),
+        device=pixels.device.type,
+        memory_format="contiguous" if is_onnx else "channels_last",
+        precision="int8" if runtime.endswith("int8") else "fp32",
+    )
+
+
+def quantize_onnx(path: Path, out: Path, images: Tensor) -> None:
+    """Write an ONNX file of a network in int8, by onnxruntime's own tool.
+
+    Weights per channel, activations by their smallest and largest value on some images
+    (static quantisation, QDQ).
+
+    Parameters
+    ----------
+    path : Path
+        ONNX file in single precision.
+    out : Path
+    images : Tensor, shape (batch, channels, height, width)
+        To measure ranges on.
+    """
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rows = iter(range(0, len(images), 8))
+
+        def get_next(self) -> dict[str, Any] | None:
+            start = next(self.rows, None)
+            if start is None:
+                return None
+            return {"images": images[start : start + 8].cpu().numpy()}
+
+    prepared = out.with_suffix(".prepared.onnx")
+    facts = {each.key: each.value for each in onnx.load(path).metadata_props}
+    quant_pre_process(path, prepared, skip_symbolic_shape=True)
+    quantize_static(prepared, out, Reader(), per_channel=True)
+    prepared.unlink()
+    model = onnx.load(out)
+    facts["precision"] = json.dumps("int8")
+    onnx.helper.set_model_props(model, facts)
+    onnx.save(model, out)

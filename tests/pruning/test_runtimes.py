@@ -1,0 +1,86 @@
+"""ONNX files are judged, and networks timed, as they are served."""
+
+import pytest
+
+from networks import built
+from se_probe.errors import CheckpointError, UsageError
+from se_probe.evaluation import evaluate, open_onnx
+from se_probe.images import open_images
+from se_probe.pruning import export_network, quantize_onnx, time_runtimes
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A network, its images and its ONNX file."""
+    network = built("se_lenet")
+    images = open_images("digits", network.preprocessing, per_class=2, batch_size=8)
+    path = tmp_path_factory.mktemp("onnx") / "net.onnx"
+    export_network(network, path)
+    return network, images, path
+
+
+def test_an_onnx_file_is_judged_like_its_network(served):
+    network, images, path = served
+
+    result = evaluate(open_onnx(path, network), images, against=network, n_timed=1)
+
+    assert result.difference.agreement == 1
+    assert result.difference.kl == pytest.approx(0, abs=1e-8)
+    assert result.network.top1 == result.against.top1
+    assert result.network.checkpoint == "net.onnx"
+    assert result.network.macs is None
+    assert result.network.parameters == result.against.parameters
+
+
+def test_an_onnx_file_says_its_classes_and_preprocessing(served):
+    network, _, path = served
+
+    opened = open_onnx(path)
+
+    assert opened.preprocessing == network.preprocessing
+    assert [label.name for label in opened.class_names] == list("0123456789")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_int8_files_are_smaller_and_nearly_right(served, tmp_path):
+    network, images, path = served
+
+    quantize_onnx(path, tmp_path / "int8.onnx", images.batch(0))
+
+    result = evaluate(
+        open_onnx(tmp_path / "int8.onnx"), images, against=network, n_timed=0
+    )
+    assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size
+    assert result.difference.agreement >= 0.8
+    assert result.difference.kl > 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_every_runtime_times_both_networks_at_both_batch_sizes(served):
+    network, images, _ = served
+    runtimes = ("eager", "onnxruntime", "onnxruntime-int8")
+
+    times = time_runtimes([network, network], images, runtimes, n_runs=2)
+
+    assert [(each.runtime, each.batch_size) for each in times] == [
+        (runtime, n) for runtime in runtimes for n in (1, 8)
+    ]
+    for each in times:
+        assert len(each.milliseconds) == 2
+        assert all(low <= high for low, high in zip(each.low, each.high, strict=True))
+    assert [each.precision for each in times[::2]] == ["fp32", "fp32", "int8"]
+
+
+def test_what_cannot_be_run_is_refused(served, tmp_path):
+    network, images, path = served
+    (tmp_path / "no.onnx").write_bytes(b"no network")
+
+    with pytest.raises(UsageError, match="a runtime is one of eager"):
+        time_runtimes([network], images, ["tflite"])
+    with pytest.raises(UsageError, match="which only onnxruntime runs"):
+        time_runtimes([open_onnx(path)], images, ["eager"])
+    with pytest.raises(CheckpointError, match=r"no\.onnx is no ONNX file"):
+        open_onnx(tmp_path / "no.onnx")
