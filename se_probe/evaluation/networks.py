@@ -1,6 +1,7 @@
 """Accuracy, work and latency of one network, or of two on the same images."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -244,9 +245,7 @@ def _figures(
     )
 
 
-def _size(
-    model: nn.Module, input_size: tuple[int, int, int]
-) -> tuple[int, int | None, int]:
+def _size(model: nn.Module, input_size: Sequence[int]) -> tuple[int, int | None, int]:
     """Parameters, multiply-adds and bytes of the weights of a network."""
     if isinstance(model, OnnxModel):
         return model.n_parameters, None, model.n_bytes
