@@ -18,6 +18,8 @@ from se_probe.images import Preprocessing, open_images
 
 # The tests run side by side, one process per core.
 torch.set_num_threads(1)
+# They have no window: xdist gives its processes one, which would narrow tables.
+os.environ.pop("COLUMNS", None)
 
 
 PREPROCESSING = Preprocessing(
