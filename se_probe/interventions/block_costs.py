@@ -153,7 +153,7 @@ def freezing_curve(
 def _named(blocks: Sequence[FoundBlock], names: Sequence[str]) -> list[FoundBlock]:
     by_name = {block.name: block for block in blocks}
     unknown = [name for name in names if name not in by_name]
-    if unknown or not names:
+    if unknown or not len(names):
         raise BlockNameError(
             f"expected names of {', '.join(by_name)} in some order, got "
             f"{', '.join(unknown) or 'none'}"
