@@ -11,13 +11,13 @@ import torch
 from se_probe.errors import GateRecordError, SEProbeError, UsageError
 from se_probe.gates import make_gates
 from se_probe.images.batches import _BatchReader
-from se_probe.record import pinned_numerics
 from se_probe.reproduce import (
     compare_runs,
     reproduce,
     sources_of_randomness,
     train_run,
 )
+from se_probe.running import pinned_numerics
 from se_probe.stats import class_moments, class_similarity, compare_without_order
 from se_probe.training import recipe_for
 
