@@ -1,6 +1,7 @@
 """What commands print: results to stdout, notes and progress to stderr."""
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -14,7 +15,7 @@ from se_probe.cli.table import fit_table
 if TYPE_CHECKING:
     from se_probe.training import EpochResult
 
-__all__ = ["print_json", "print_table", "progress_bar", "say", "say_epoch"]
+__all__ = ["finite", "print_json", "print_table", "progress_bar", "say", "say_epoch"]
 
 _NO_WINDOW = 1000
 
@@ -37,8 +38,24 @@ def say_epoch(result: "EpochResult") -> None:
 
 
 def print_json(content: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Result as JSON on stdout."""
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    """Result as JSON on stdout; null for numbers that are not known or infinite."""
+    plain = finite(content)
+    print(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def finite(value: Any) -> Any:
+    """A value, or what it is made of, with None for NaN and infinity.
+
+    Examples
+    --------
+    >>> finite({"kl": float("inf"), "rows": [0.5, float("nan")]})
+    {'kl': None, 'rows': [0.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_table(

@@ -1,9 +1,8 @@
 """What ``se-probe prune`` prints: what was removed, what it costs, what it saves."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
-from se_probe.cli.console import print_table, say
+from se_probe.cli.console import finite, print_table, say
 
 if TYPE_CHECKING:
     from se_probe.checkpoints import Network
@@ -89,7 +88,7 @@ def _becomes(block: dict[str, Any]) -> str:
 def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
     """A plan in plain JSON types; losses and the budget as fractions."""
     judged = [
-        {key: _plain(plan.judged[key].values[i]) for key in _MEASURES}
+        {key: finite(float(plan.judged[key].values[i])) for key in _MEASURES}
         | {"verdict": verdict}
         for i, verdict in enumerate(plan.verdicts)
     ]
@@ -107,7 +106,7 @@ def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
                 "name": each.block.name,
                 "path": each.block.path,
                 "how": each.how,
-                "kl_alone": _plain(each.kl),
+                "kl_alone": finite(float(each.kl)),
             }
             for each in plan.order
         ],
@@ -118,10 +117,6 @@ def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
         "n_removed": plan.n_estimated if accept_uncertain else plan.n_sure,
         "notes": list(plan.notes),
     }
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def print_plan(facts: dict[str, Any], *, quiet: bool = False) -> None:

@@ -1,12 +1,11 @@
 """``se-probe rank``: SE blocks, the most dispensable first."""
 
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from se_probe.cli.console import print_json, print_table, progress_bar, say
+from se_probe.cli.console import finite, print_json, print_table, progress_bar, say
 from se_probe.cli.options import (
     ANY_NETWORK,
     ANY_SAMPLE,
@@ -168,10 +167,10 @@ def _facts(
     if measured is not None:
         for fact in facts["blocks"]:
             one = measured.sel(block=fact["block"])
-            fact["milliseconds"] = _plain(one["milliseconds"].item())
+            fact["milliseconds"] = finite(one["milliseconds"].item())
             for name in measured["treatment"].values:
                 each = one.sel(treatment=name)
-                fact[str(name)] = {key: _plain(each[key].item()) for key in _MEASURES}
+                fact[str(name)] = {key: finite(each[key].item()) for key in _MEASURES}
         facts["measured"] = dict(measured.attrs)
         facts["agreement"] = _agreement(ranking, measured)
     if curve is not None:
@@ -181,13 +180,9 @@ def _facts(
 
 def _records(table: Any) -> list[dict[str, Any]]:
     return [
-        {key: _plain(value) for key, value in row.items()}
+        {key: finite(value) for key, value in row.items()}
         for row in table.to_dict("records")
     ]
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _agreement(
@@ -203,7 +198,7 @@ def _agreement(
             str(name): rank_agreement(scores, measured["kl"].sel(treatment=name))
             for name in measured["treatment"].values
         }
-        agreement[by] = {name: _plain(each.correlation) for name, each in found.items()}
+        agreement[by] = {name: finite(each.correlation) for name, each in found.items()}
         agreement[by]["n_blocks"] = found["frozen"].n
     return agreement
 

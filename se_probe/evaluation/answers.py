@@ -20,8 +20,7 @@ from se_probe.running import class_scores, describe_output
 
 __all__ = ["Answers", "Difference", "Forward", "ask", "readable_rows"]
 
-# From pixels of one batch to logits (or, as some networks have it, a tuple of which
-# they are the first).
+# From pixels of one batch to what the network gives, the class scores among it.
 Forward = Callable[[Tensor], Any]
 
 

@@ -14,7 +14,6 @@ from se_probe.images.labels import ImageLabels, label_images
 from se_probe.images.preprocessing import Preprocessing, default_preprocessing
 from se_probe.images.sources import DATASET_NAMES, open_images, reopen_images
 from se_probe.images.sums import image_sums
-from se_probe.sampling import evenly
 
 __all__ = [
     "DATASET_NAMES",
@@ -25,7 +24,6 @@ __all__ = [
     "Preprocessing",
     "class_list",
     "default_preprocessing",
-    "evenly",
     "image_sums",
     "label_images",
     "open_images",

@@ -12,7 +12,7 @@ from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import State, block_facts, check_readable, check_whole
-from se_probe.images import LabelledImages, evenly
+from se_probe.images import LabelledImages
 from se_probe.progress import Progress, shifted
 from se_probe.record import record_gates
 from se_probe.reproduce.changes import (
@@ -23,6 +23,7 @@ from se_probe.reproduce.changes import (
 )
 from se_probe.reproduce.differences import BlockDifference, Differences
 from se_probe.reproduce.rebuild import rows_as_recorded
+from se_probe.sampling import evenly
 
 __all__ = ["TOLERANCES", "Verification", "verify_record"]
 

@@ -16,7 +16,13 @@ from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.images import LabelledImages
 from se_probe.progress import Progress
-from se_probe.running import autocast, pinned_numerics, use_channels_last
+from se_probe.running import (
+    autocast,
+    class_scores,
+    describe_output,
+    pinned_numerics,
+    use_channels_last,
+)
 from se_probe.training.augment import crop_and_flip, draw_shifts_and_flips
 from se_probe.training.optimizers import (
     freeze_batch_norm,
@@ -266,12 +272,12 @@ class _Trainer:
     def _logits(self, pixels: Tensor) -> Tensor:
         with autocast(self.device, self.recipe.precision):
             output = self.model(pixels.to(self.device))
-        logits: Tensor = output[0] if isinstance(output, tuple) else output
         n_classes = len(self.network.class_names)
-        if logits.ndim != 2 or logits.shape[1] != n_classes:
+        logits = class_scores(output, n_classes)
+        if logits is None:
             raise UsageError(
                 f"the network has {n_classes} class names but gives an output of shape "
-                f"{tuple(logits.shape)}; build it with as many classes as names"
+                f"{describe_output(output)}; build it with as many classes as names"
             )
         return logits.float()
 

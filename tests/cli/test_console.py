@@ -1,6 +1,8 @@
-"""Progress on stderr."""
+"""Results on stdout, progress on stderr."""
 
-from se_probe.cli.console import progress_bar
+import json
+
+from se_probe.cli.console import print_json, progress_bar
 
 
 def test_progress_tells_the_rate_of_this_run_alone(monkeypatch, capsys):
@@ -17,3 +19,13 @@ def test_progress_tells_the_rate_of_this_run_alone(monkeypatch, capsys):
         "recording: 600 of 1,000 images, 5 per second, 80 s left",
         "recording: 1,000 of 1,000 images, 12 per second",
     ]
+
+
+def test_json_has_null_where_a_number_is_not_known(capsys):
+    print_json({"kl": float("inf"), "rows": [(1, float("nan"))], "n": 3})
+
+    assert json.loads(capsys.readouterr().out) == {
+        "kl": None,
+        "rows": [[1, None]],
+        "n": 3,
+    }
