@@ -1,6 +1,5 @@
 """Gates watched while a network trains."""
 
-import os
 import warnings
 from contextlib import suppress
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from networks import TinyNet
@@ -18,18 +16,7 @@ from se_probe.gates import make_gates
 from se_probe.monitor import GateMonitor
 from se_probe.record import record_gates
 from se_probe.stats import class_moments, input_dependence, saturation
-
-N_CLASSES = 4
-
-
-def batches(n=4, size=6):
-    generator = torch.Generator().manual_seed(1)
-    return [torch.randn(size, 3, 16, 16, generator=generator) for _ in range(n)]
-
-
-def step(model, pixels):
-    labels = torch.arange(len(pixels)) % N_CLASSES
-    functional.cross_entropy(model(pixels), labels).backward()
+from train_together import N_CLASSES, batches, frozen_norms, step, train_as_rank
 
 
 @pytest.fixture
@@ -259,34 +246,8 @@ def test_networks_without_se_blocks_and_unusable_numbers_are_refused(model):
         GateMonitor(model, batches()[0], every=0)
 
 
-def _rank(rank, folder, n_ranks):
-    """One of several processes that train together."""
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "USE_LIBUV": "0"}
-    store = torch.distributed.FileStore(f"{folder}/store", n_ranks)
-    torch.distributed.init_process_group(
-        "gloo", store=store, rank=rank, world_size=n_ranks
-    )
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    model = nn.parallel.DistributedDataParallel(frozen_norms(TinyNet().train()))
-    told = []
-    mine = batches()[rank::n_ranks]
-    with GateMonitor(model, mine[0], lambda *each: told.append(each), every=2):
-        for pixels in mine:
-            step(model, pixels)
-    torch.save(told, f"{folder}/{rank}.pt")
-    torch.distributed.destroy_process_group()
-
-
-def frozen_norms(model):
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d | nn.Dropout):
-            module.eval()
-    return model
-
-
 def test_processes_that_train_together_tell_one_sum(tmp_path):
-    torch.multiprocessing.spawn(_rank, (str(tmp_path), 2), nprocs=2)
+    torch.multiprocessing.spawn(train_as_rank, (str(tmp_path), 2), nprocs=2)
 
     (together,) = torch.load(tmp_path / "0.pt")
     torch.manual_seed(0)
