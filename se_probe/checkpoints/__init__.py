@@ -12,6 +12,7 @@ from se_probe.checkpoints.architectures import (
     build_model,
     canonical_name,
     is_factory,
+    preprocessing_of,
 )
 from se_probe.checkpoints.build import build_network
 from se_probe.checkpoints.fit import load_weights
@@ -41,6 +42,7 @@ __all__ = [
     "load_network",
     "load_weights",
     "name_classes",
+    "preprocessing_of",
     "save_network",
     "weights_sha256",
     "write_torch",

@@ -80,7 +80,7 @@ def open_context(source: str | Path | zarr.Group) -> xr.Dataset:
     group = source if isinstance(source, zarr.Group) else _group(source, "r")
     if "context" not in group:
         raise GateRecordError(
-            "nothing was recorded beside the gates. Record with --with squeeze,energy"
+            "nothing was recorded beside the gates. Record again with squeeze or energy"
         )
     with _reading(source):
         path = "/".join(filter(None, (group.path, "context")))

@@ -208,5 +208,5 @@ def _download(name: str, dataset: Any, root: Path, wanted: str) -> None:
     except (OSError, RuntimeError) as error:
         raise ImagesError(
             f"{name} could not be downloaded. Without a network, put {wanted} into a "
-            "folder and name that folder as its root (--data-root)"
+            "folder and name that folder as the root of the data"
         ) from error

@@ -137,7 +137,7 @@ def reopen_images(
         # A name in a file must not be enough to run code.
         raise ImagesError(
             f"the images came from the function {path}; to allow it to run, give it "
-            f"as the data again (--data {path})"
+            f"as the data again"
         )
     if source["kind"] == "dataset" and path is None:
         raise ImagesError(

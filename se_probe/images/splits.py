@@ -111,13 +111,13 @@ def _pick(root: Path, splits: list[str], split: str) -> str:
         if len(found) > 1:
             raise ImagesError(
                 f"{root} holds several splits that may be meant by {split!r}: "
-                f"{', '.join(found)}. Give one as the split (--split {found[0]})"
+                f"{', '.join(found)}. Give one of them as the split"
             )
         if found:
             return found[0]
     raise ImagesError(
         f"{root} holds {' and '.join(splits)}, but nothing for the split {split!r}. "
-        f"Give one of them as the split (--split {splits[0]})"
+        f"Give one of them as the split"
     )
 
 

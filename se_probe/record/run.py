@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 import zarr
+from torch import nn
 
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
@@ -22,9 +23,15 @@ from se_probe.gates import (
     row_states,
     write_batch,
 )
-from se_probe.images import ImageBatch, LabelledImages, label_images
+from se_probe.images import (
+    ImageBatch,
+    LabelledImages,
+    Preprocessing,
+    label_images,
+)
 from se_probe.progress import Progress
 from se_probe.record.forward import Results, running_network
+from se_probe.record.given import Images, as_given
 from se_probe.record.joining import begin_or_join, begun_attributes, check_request
 from se_probe.record.provenance import provenance
 from se_probe.record.work import rounds
@@ -34,11 +41,12 @@ __all__ = ["record_gates"]
 
 
 def record_gates(
-    network: Network,
-    images: LabelledImages,
+    network: Network | nn.Module,
+    images: Images,
     blocks: Sequence[FoundBlock] | None = None,
     out: str | Path | None = None,
     *,
+    preprocessing: Preprocessing | None = None,
     precision: Precision = "fp32",
     compile: bool = False,
     threads: int | None = None,
@@ -61,13 +69,17 @@ def record_gates(
 
     Parameters
     ----------
-    network : Network
+    network : Network or nn.Module
         Runs in evaluation mode, on the device it is on, and is left as it was.
-    images : LabelledImages
+    images : LabelledImages, or what :func:`~se_probe.images.open_images` takes
+        A torch Dataset of (image, label), an image folder, the name of a data set.
     blocks : sequence of FoundBlock, optional
         Found with the first batch if not given.
     out : path, optional
         Folder of the record; None keeps it in memory.
+    preprocessing : Preprocessing, optional
+        How pictures are prepared for a bare module that does not say it; not needed
+        for tensors.
     precision : {"fp32", "bf16"}
         "bf16" runs the network under autocast. Gates are stored as float32.
     compile : bool
@@ -99,7 +111,8 @@ def record_gates(
     GateRecordError
         If `out` is a record of something else, naming what differs.
     ImagesError
-        If there are no images, or with `strict` one cannot be read.
+        If there are no images, nothing says how pictures are prepared, or with
+        `strict` one cannot be read.
     UsageError
         If several processes are to share a record in memory, or to begin one anew.
     BlockError
@@ -110,6 +123,7 @@ def record_gates(
     Hu, Shen, Sun. CVPR 2018, section 7.2 (journal version).
     https://arxiv.org/abs/1709.01507
     """
+    network, images = as_given(network, images, preprocessing)
     rank, world = rank_and_world(part)
     check_request(images, out, is_shared=world > 1, overwrite=overwrite)
     if overwrite and out is not None:

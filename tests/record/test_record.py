@@ -344,7 +344,7 @@ def test_no_images_is_an_error(tiny_network, tiny_images):
         def __len__(self):
             return 0
 
-    with pytest.raises(ImagesError, match="no images to record"):
+    with pytest.raises(ImagesError, match="at least one item, got Empty"):
         record_gates(tiny_network, Empty())
 
 
