@@ -17,7 +17,9 @@ from se_probe.views.captions import (
 )
 from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
+from se_probe.views.extremes import extremes
 from se_probe.views.history import learning_curve
+from se_probe.views.image_map import image_map
 from se_probe.views.pairs import RecordPair, paired_rows
 from se_probe.views.profiles import class_profiles
 from se_probe.views.rows import ChannelOrder, rows_table, sorted_rows
@@ -54,9 +56,11 @@ __all__ = [
     "depth_caption",
     "depth_profile",
     "describe_depth",
+    "extremes",
     "find_classes",
     "fit_rows",
     "freezing_costs",
+    "image_map",
     "learning_curve",
     "listed",
     "paired_rows",
