@@ -10,8 +10,10 @@ import difflib
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -20,7 +22,7 @@ import torchvision
 from timm.data.config import resolve_data_config
 from torch import Tensor, nn
 
-from se_probe.errors import ArchitectureError
+from se_probe.errors import ArchitectureError, SEProbeError, UsageError
 from se_probe.images import Preprocessing, default_preprocessing
 from se_probe.models import create_model, list_architectures
 from se_probe.running import importable_from_here
@@ -35,6 +37,7 @@ __all__ = [
     "count_classes",
     "is_factory",
     "known_names",
+    "name_of_factory",
     "preprocessing_of",
 ]
 
@@ -171,7 +174,16 @@ def _call_factory(arch: str, settings: dict[str, Any]) -> nn.Module:
     takes_any = any(p.kind is p.VAR_KEYWORD for p in accepted.values())
     if "num_classes" not in accepted and not takes_any:
         settings = {k: v for k, v in settings.items() if k != "num_classes"}
-    model = factory(**settings)
+    _refuse_needed(arch, accepted.values(), settings)
+    try:
+        with importable_from_here():
+            model = factory(**settings)
+    except SEProbeError:
+        raise
+    except Exception as error:  # it is the reader's own code
+        raise ArchitectureError(
+            f"{arch} failed: {type(error).__name__}: {_first_line(error)}"
+        ) from error
     if not isinstance(model, nn.Module):
         raise ArchitectureError(
             f"{arch} returned a {type(model).__name__}, expected a torch.nn.Module"
@@ -179,15 +191,82 @@ def _call_factory(arch: str, settings: dict[str, Any]) -> nn.Module:
     return model
 
 
+def _refuse_needed(
+    arch: str, accepted: Iterable[inspect.Parameter], given: Mapping[str, Any]
+) -> None:
+    needed = [
+        p.name
+        for p in accepted
+        if p.default is p.empty
+        and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}
+        and p.name not in given
+    ]
+    if needed:
+        raise ArchitectureError(
+            f"{arch} needs the arguments {', '.join(needed)}: write a function without "
+            "any that calls it with them, and give that"
+        )
+
+
+def name_of_factory(factory: Callable[..., Any]) -> str:
+    """Name `module:factory` of a class or a function.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    UsageError
+        If it cannot be found again by its name, as what is made inside a function.
+
+    Examples
+    --------
+    >>> name_of_factory(nn.Identity)
+    'torch.nn.modules.linear:Identity'
+    """
+    module = getattr(factory, "__module__", "")
+    path = getattr(factory, "__qualname__", type(factory).__name__)
+    found: Any = sys.modules.get(module)
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    if found is not factory:
+        raise UsageError(
+            f"{path} cannot be found again by its name: define it at the top of a "
+            "module or of a notebook"
+        )
+    return f"{module}:{path}"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _import_module(name: str) -> Any:
+    with importable_from_here():
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            folder = Path.cwd()
+            if "relative import" not in str(error) or not folder.name.isidentifier():
+                raise
+    # It is part of a package, which this folder is.
+    with importable_from_here(folder.parent):
+        return importlib.import_module(f"{folder.name}.{name}")
+
+
 def _import_factory(arch: str) -> Callable[..., Any]:
     module_name, _, path = arch.partition(":")
     try:
-        with importable_from_here():
-            factory: Any = importlib.import_module(module_name)
+        factory: Any = _import_module(module_name)
     except ModuleNotFoundError as error:
         raise ArchitectureError(
             f"{arch} cannot be imported ({error}): run this in the folder that holds "
             "the module, or install its package"
+        ) from error
+    except Exception as error:  # it is the reader's own code
+        raise ArchitectureError(
+            f"{arch} cannot be imported ({type(error).__name__}: {_first_line(error)})"
         ) from error
     for part in path.split("."):
         factory = getattr(factory, part, None)

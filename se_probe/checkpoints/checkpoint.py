@@ -48,6 +48,10 @@ class Checkpoint:
     block_names : tuple of (str, str, int)
         Name, path and occurrence of each block that the network had before blocks were
         removed from it; empty where none was, or the file is of an earlier version.
+    model_class : str
+        Of the network, where our own file holds no name that builds it.
+    plan : str
+        Name of the checkpoint that says what the network is, where it is another one.
     is_own : bool
         Whether :func:`~se_probe.checkpoints.save_network` wrote it.
     are_averaged : bool
@@ -65,6 +69,8 @@ class Checkpoint:
     mentioned: str = ""
     module: nn.Module | None = None
     block_names: tuple[tuple[str, str, int], ...] = ()
+    model_class: str = ""
+    plan: str = ""
     is_own: bool = False
     are_averaged: bool = False
 
@@ -83,7 +89,9 @@ class Checkpoint:
         return (replace(view, tensors=foreign.convert(view.tensors)),)
 
 
-def open_checkpoint(path: Path, *, trust_pickle: bool = False) -> Checkpoint:
+def open_checkpoint(
+    path: Path, *, trust_pickle: bool = False, part: str | None = None
+) -> Checkpoint:
     """Read a weights file, find the weights in it, and hear what it says.
 
     Parameters
@@ -91,6 +99,8 @@ def open_checkpoint(path: Path, *, trust_pickle: bool = False) -> Checkpoint:
     path : Path
     trust_pickle : bool, default False
         Load pickled objects, which can run any code.
+    part : str, optional
+        Which weights, where the file holds those of several networks.
 
     Returns
     -------
@@ -106,7 +116,7 @@ def open_checkpoint(path: Path, *, trust_pickle: bool = False) -> Checkpoint:
     provenance = Provenance(path.name, file_sha256(path))
     if is_own(content):
         return _opened_own(read_own(content, path.name), provenance)
-    return _opened_foreign(content, provenance)
+    return _opened_foreign(content, provenance, part)
 
 
 def _opened_own(content: Mapping[str, Any], provenance: Provenance) -> Checkpoint:
@@ -125,6 +135,7 @@ def _opened_own(content: Mapping[str, Any], provenance: Provenance) -> Checkpoin
         class_names=content["class_names"],
         preprocessing=Preprocessing.from_dict(content["preprocessing"]),
         block_names=tuple((n, p, k) for n, p, k in content.get("block_names", ())),
+        model_class=content.get("model_class", ""),
         is_own=True,
     )
 
@@ -134,8 +145,10 @@ def _renamed_treatment(block: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**block, "how": "frozen"} if block.get("how") == "constant" else block
 
 
-def _opened_foreign(content: Any, provenance: Provenance) -> Checkpoint:
-    found = find_weights(content, provenance.checkpoint)
+def _opened_foreign(
+    content: Any, provenance: Provenance, part: str | None
+) -> Checkpoint:
+    found = find_weights(content, provenance.checkpoint, part)
     candidates = views(found.tensors)
     evidence = (evidence_in_names(view.tensors) for view in candidates)
     settings = _trainer_settings(content)

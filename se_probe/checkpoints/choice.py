@@ -16,7 +16,7 @@ from se_probe.checkpoints.architectures import (
 )
 from se_probe.checkpoints.checkpoint import Checkpoint
 from se_probe.checkpoints.layouts import Evidence, family_of_names
-from se_probe.checkpoints.weights import View
+from se_probe.checkpoints.weights import View, advice_on_twins
 from se_probe.class_names import label_set
 from se_probe.errors import CheckpointError
 
@@ -75,7 +75,7 @@ def choose_network(checkpoint: Checkpoint, arch: str | None) -> Choice:
         return Choice(name, n_known, checkpoint.options, checkpoint.views)
     evidence, views = checkpoint.evidence, checkpoint.views
     options: dict[str, Any] = {}
-    advice = ""
+    advice = advice_on_twins(views[0].tensors)
     if evidence and evidence.architecture == base_name(name):
         options, views = dict(evidence.options), checkpoint.renamed
     elif evidence:
@@ -97,10 +97,16 @@ def _choose_architecture(checkpoint: Checkpoint, arch: str | None) -> str:
             f"{checkpoint.name} was made with the function {said}; to allow it to "
             f"run, add --arch {said}"
         )
+    if checkpoint.model_class and not arch:
+        raise CheckpointError(
+            f"{checkpoint.name} was saved from a {checkpoint.model_class}, and the "
+            "code of this class is not in the file: give what builds it, --arch "
+            "package.module:factory (in Python also the class or function itself)"
+        )
     if arch and said:
         _refuse_other(checkpoint.name, arch, said)
     # What our own checkpoint says is known exactly.
-    chosen = said if checkpoint.is_own else arch or said
+    chosen = said if checkpoint.is_own and said else arch or said
     if not chosen and checkpoint.evidence:
         chosen = checkpoint.evidence.architecture
     if not chosen:
@@ -137,6 +143,9 @@ def _ask(checkpoint: Checkpoint) -> str:
     known = [family_of_names(view.tensors) for view in checkpoint.views]
     family = next((found for found in known if found), None)
     suggestion = _suggestion(checkpoint)
+    several = advice_on_twins(checkpoint.views[0].tensors)
+    if several:
+        return f"{checkpoint.name} does not say which network it is of. {several}"
     if family is None:
         first = next(iter(checkpoint.views[0].tensors))
         return (

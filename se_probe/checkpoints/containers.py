@@ -26,7 +26,7 @@ __all__ = [
     "read_container",
 ]
 
-Kind = Literal["torch", "torchscript", "exported", "safetensors"]
+Kind = Literal["torch", "torchscript", "exported", "safetensors", "numpy"]
 
 # Under which the header of a safetensors file of ours holds all but the weights.
 HEADER_KEY = "se_probe"
@@ -34,10 +34,14 @@ HEADER_KEY = "se_probe"
 # What the pickles of torch.save may hold besides torch's own: timm's trainer puts its
 # command line into the file, and many training scripts a NumPy number.
 _NUMPY_SCALAR = np.float64(0).__reduce__()[0]
+_NUMPY_ARRAY = np.zeros(0).__reduce__()[0]
 _SAFE_GLOBALS: list[Any] = [
     argparse.Namespace,
     np.dtype,
-    *(type(np.dtype(code)) for code in "efdilq?"),
+    *(type(np.dtype(code)) for code in "efdbBhHiIlLqQ?"),
+    np.ndarray,
+    _NUMPY_ARRAY,
+    (_NUMPY_ARRAY, "numpy.core.multiarray._reconstruct"),
     _NUMPY_SCALAR,
     (_NUMPY_SCALAR, "numpy.core.multiarray.scalar"),  # its place before NumPy 2
 ]
@@ -69,7 +73,7 @@ def kind_of_file(path: str | Path) -> Kind:
 
     Returns
     -------
-    {"torch", "torchscript", "exported", "safetensors"}
+    {"torch", "torchscript", "exported", "safetensors", "numpy"}
 
     Raises
     ------
@@ -113,6 +117,8 @@ def _kind_of_zip(path: Path) -> Kind:
         return "torchscript"
     if "data.pkl" in members:
         return "torch"
+    if members and all(name.endswith(".npy") for name in names):
+        return "numpy"
     raise CheckpointError(
         f"{path.name} is a zip archive without weights in it; expected {_READABLE}"
     )
@@ -138,7 +144,10 @@ def _about_other(path: Path, start: bytes) -> str:
     if start[257:262] == b"ustar":
         return f"{path.name} is a tar archive: unpack it first"
     if start.startswith(b"\x80"):
-        return f"{path.name} is a pickle, but torch.save did not write it"
+        return (
+            f"{path.name} is a pickle, but torch.save did not write it: read it with "
+            "the program that wrote it, and torch.save() the names and arrays"
+        )
     kind = "text" if _is_text(start) else "of an unknown format"
     return f"{path.name} is {kind}; expected {_READABLE}"
 
@@ -231,11 +240,17 @@ def _read_safely(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
+def _read_numpy(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
 _READERS: dict[Kind, Callable[[Path], Any]] = {
     "torch": _read_safely,
     "torchscript": read_torchscript,
     "exported": read_exported,
     "safetensors": _read_safetensors,
+    "numpy": _read_numpy,
 }
 
 

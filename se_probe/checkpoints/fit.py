@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from se_probe.checkpoints.weights import View
 from se_probe.errors import CheckpointError
 
-__all__ = ["Misfit", "best_view", "find_misfit", "load_weights"]
+__all__ = ["Misfit", "best_view", "find_misfit", "load_weights", "refuse_nan"]
 
 _N_NAMED = 3
 # Layers of SE blocks, as the known projects call them.
@@ -112,6 +112,34 @@ def find_misfit(model: nn.Module, tensors: Mapping[str, Tensor]) -> Misfit:
         tuple(reshaped),
         sum(not name.endswith("num_batches_tracked") for name in expected),
     )
+
+
+def refuse_nan(model: nn.Module, name: str) -> None:
+    """Refuse weights that hold NaN, naming the first.
+
+    Parameters
+    ----------
+    model : nn.Module
+    name : str
+        What messages call the file.
+
+    Raises
+    ------
+    CheckpointError
+        If a weight or a statistic is not a number.
+    """
+    tensors = model.state_dict()
+    bad = [
+        key for key, t in tensors.items() if t.is_floating_point() and t.isnan().any()
+    ]
+    if bad:
+        first = tensors[bad[0]]
+        raise CheckpointError(
+            f"{name} holds NaN in {len(bad)} of its {len(tensors)} weights, first in "
+            f"{bad[0]} ({int(first.isnan().sum())} of {first.numel()} numbers), so the "
+            "network computes nothing: its training diverged. Give an earlier "
+            "checkpoint"
+        )
 
 
 def load_weights(

@@ -1,21 +1,30 @@
 """From a checkpoint, or a name, to a network that is ready to use."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from se_probe.blocks import keep_names, unwrap
-from se_probe.checkpoints.architectures import build_model
+from se_probe.checkpoints.architectures import (
+    build_model,
+    is_factory,
+    name_of_factory,
+)
 from se_probe.checkpoints.build import (
     ClassNames,
     assemble,
     make_ready,
     with_class_names,
 )
-from se_probe.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from se_probe.checkpoints.checkpoint import (
+    Checkpoint,
+    open_checkpoint,
+)
 from se_probe.checkpoints.choice import Choice, choose_network
-from se_probe.checkpoints.fit import best_view, load_weights
+from se_probe.checkpoints.fit import best_view, load_weights, refuse_nan
 from se_probe.checkpoints.network import Network
 from se_probe.checkpoints.published import PUBLISHED_PREFIX, published_network
 from se_probe.checkpoints.removed import names_of_blocks, take_out_blocks
@@ -29,8 +38,9 @@ __all__ = ["load_network"]
 
 def load_network(
     path: str | Path,
-    arch: str | None = None,
+    arch: str | Callable[..., nn.Module] | None = None,
     *,
+    weights: str | None = None,
     device: str | torch.device = "cpu",
     trust_pickle: bool = False,
     class_names: ClassNames | None = None,
@@ -51,8 +61,12 @@ def load_network(
     arch : str, optional
         One of our architectures, a timm name, `torchvision:NAME`, or
         `package.module:factory` for a function that returns the network (it is imported
-        and called). By default what the checkpoint says, or what its weights' names
-        leave no doubt about.
+        and called); in Python also that function or class itself. By default what the
+        checkpoint says, or what its weights' names leave no doubt about.
+    weights : str, optional
+        Which weights, where a file holds those of several networks (student and
+        teacher, raw and averaged): the key they are under, or what their names begin
+        with.
     device : str or torch.device, default "cpu"
         As in :func:`~se_probe.checkpoints.pick_device`.
     trust_pickle : bool, default False
@@ -82,12 +96,15 @@ def load_network(
     """
     target = pick_device(device)
     if not str(path).startswith(PUBLISHED_PREFIX):
-        checkpoint = open_checkpoint(Path(path), trust_pickle=trust_pickle)
+        checkpoint = open_checkpoint(
+            Path(path), trust_pickle=trust_pickle, part=weights
+        )
         if like is not None:
             checkpoint = _with_plan(checkpoint, Path(like))
-        network = _network_of(checkpoint, arch)
-    elif arch or like:
-        given = "--arch" if arch else "--like"
+        name = name_of_factory(arch) if callable(arch) else arch
+        network = _network_of(checkpoint, name)
+    elif arch or like or weights:
+        given = "--arch" if arch else "--like" if like else "--weights"
         raise UsageError(f"{path} says its architecture: leave {given} out")
     else:
         network = published_network(str(path))
@@ -113,6 +130,7 @@ def _with_plan(checkpoint: Checkpoint, like: Path) -> Checkpoint:
         provenance=provenance,
         views=checkpoint.views,
         are_averaged=checkpoint.are_averaged,
+        plan=plan.name,
     )
 
 
@@ -122,6 +140,7 @@ def _network_of(checkpoint: Checkpoint, arch: str | None) -> Network:
         notes = ["the pickled network itself was taken, with the code that is here"]
     else:
         network, notes = _fit(checkpoint, choose_network(checkpoint, arch))
+    refuse_nan(network.model, checkpoint.name)
     if checkpoint.are_averaged:
         notes.insert(0, "the averaged (EMA) weights were taken")
     return replace(network, provenance=checkpoint.provenance, notes=tuple(notes))
@@ -137,10 +156,12 @@ def _fit(checkpoint: Checkpoint, choice: Choice) -> tuple[Network, list[str]]:
         )
     take_out_blocks(model, checkpoint.provenance.removed_blocks, checkpoint.name)
     view = best_view(model, choice.views)
-    its = "its own " if checkpoint.is_own else ""
-    what = f"{checkpoint.name} does not fit {its}{choice.arch}"
+    its = "its own " if checkpoint.is_own and not checkpoint.plan else ""
+    of_plan = f" as it is in {checkpoint.plan}" if checkpoint.plan else ""
+    what = f"{checkpoint.name} does not fit {its}{choice.arch}{of_plan}"
     load_weights(model, view.tensors, what, choice.advice)
-    return assemble(model, choice, checkpoint), _notes(checkpoint, view)
+    network = assemble(model, choice, checkpoint)
+    return network, [*_notes(checkpoint, view), *_assumed(checkpoint, network)]
 
 
 def _size_of(checkpoint: Checkpoint) -> tuple[int, ...]:
@@ -161,9 +182,33 @@ def _notes(checkpoint: Checkpoint, view: View) -> list[str]:
             "miraclewkf's networks number the classes in the order of the ILSVRC "
             "development kit: gates are not affected, predictions are"
         )
-    if not (checkpoint.settings or checkpoint.preprocessing):
+    half = {str(t.dtype) for t in view.tensors.values()} & _HALF
+    if half:
+        dtype = half.pop().removeprefix("torch.")
         notes.append(
-            f"{checkpoint.name} does not say how images are prepared: what is usual "
-            "for its architecture is taken"
+            f"the weights are {dtype} in {checkpoint.name}, and float32 in the network "
+            "and in files saved from it"
         )
     return notes
+
+
+_HALF = {"torch.float16", "torch.bfloat16"}
+
+
+def _assumed(checkpoint: Checkpoint, network: Network) -> list[str]:
+    """What is assumed of the images, where nothing says how they are prepared."""
+    if checkpoint.settings or checkpoint.preprocessing:
+        return []
+    name, arch = checkpoint.name, network.architecture
+    note = (
+        f"{name} does not say how images are prepared: what is usual for its "
+        "architecture is taken"
+    )
+    if is_factory(arch) and not hasattr(network.model, "input_size"):
+        size = " x ".join(map(str, network.preprocessing.input_size))
+        note = (
+            f"neither {name} nor {arch} says how images are prepared: {size} and "
+            "ImageNet's mean and sd are assumed. Give --image-size (in Python: "
+            "replace(network, preprocessing=...)), or give the network an `input_size`"
+        )
+    return [note]

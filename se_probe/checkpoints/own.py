@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from se_probe.blocks import kept_names
+from se_probe.blocks import kept_names, unwrap
 from se_probe.checkpoints.architectures import canonical_name
 from se_probe.checkpoints.containers import damaged
 from se_probe.checkpoints.network import Network, tensors_sha256
@@ -47,7 +47,8 @@ def save_network(
     Parameters
     ----------
     network : Network
-        With an architecture.
+        Where it has no `architecture`, the name of its class is kept, and what builds
+        it is asked for on loading.
     path : path
     overwrite : bool, default False
 
@@ -56,8 +57,7 @@ def save_network(
     CheckpointError
         If `path` exists and may not be overwritten, or cannot be written.
     UsageError
-        If the network does not say its architecture, or its provenance is not of plain
-        JSON types.
+        If its provenance is not of plain JSON types.
     ArchitectureError
         If its architecture is not one that can be built.
     """
@@ -86,17 +86,13 @@ def _sum_of(facts: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
 
 
 def _facts(network: Network) -> dict[str, Any]:
-    if not network.architecture:
-        raise UsageError(
-            f"a {type(network.model).__name__} can only be saved with what builds it: "
-            'Network(..., architecture="package.module:factory"), or the name of one '
-            "of timm's, torchvision's or our own"
-        )
+    arch = network.architecture
     provenance = network.provenance
     facts = {
         "format": FORMAT,
         "version": VERSION,
-        "architecture": canonical_name(network.architecture),
+        "architecture": canonical_name(arch) if arch else "",
+        "model_class": "" if arch else type(unwrap(network.model)).__qualname__,
         "options": network.options,
         "class_names": network.class_names.spec,
         "preprocessing": network.preprocessing.as_dict(),

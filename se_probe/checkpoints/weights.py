@@ -1,15 +1,24 @@
 """The weights among what a checkpoint holds, under the network's own names."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from se_probe.errors import CheckpointError
 
-__all__ = ["FoundWeights", "View", "find_weights", "views"]
+__all__ = [
+    "FoundWeights",
+    "View",
+    "advice_on_twins",
+    "find_weights",
+    "twins",
+    "views",
+]
 
 # Where training scripts keep the weights, first hit wins. timm's order: averaged (EMA)
 # weights before the raw ones.
@@ -60,7 +69,7 @@ class View:
     left_out: tuple[str, ...]
 
 
-def find_weights(content: Any, name: str) -> FoundWeights:
+def find_weights(content: Any, name: str, part: str | None = None) -> FoundWeights:
     """Weights in what a checkpoint holds.
 
     Parameters
@@ -69,6 +78,9 @@ def find_weights(content: Any, name: str) -> FoundWeights:
         From :func:`~se_probe.checkpoints.containers.read_container`.
     name : str
         What messages call the file.
+    part : str, optional
+        Which weights, where the file holds those of several networks: the key they are
+        under, or what their names begin with.
 
     Returns
     -------
@@ -77,9 +89,17 @@ def find_weights(content: Any, name: str) -> FoundWeights:
     Raises
     ------
     CheckpointError
-        If there are none.
+        If there are none, there is no such part, several parts leave open which is
+        meant, or the weights are quantised to integers.
     """
+    _refuse_quantised(content, name)
+    if part is not None:
+        return _part_of(content, part, name)
     found = _search(content)
+    if found is None and (parts := _parts(content)):
+        if len(parts) > 1:
+            raise CheckpointError(f"{name} holds {_choose_among(parts)}")
+        found = next(iter(parts.values()))
     if found is None:
         raise CheckpointError(
             f"{name} holds no weights: it is {_described(content)}, expected a state "
@@ -100,10 +120,131 @@ def _search(content: Any) -> FoundWeights | None:
             averaged = key in _AVERAGED and has_raw
             return FoundWeights(found.tensors, found.module, averaged)
     tensors = {
-        str(key): value for key, value in content.items() if isinstance(value, Tensor)
+        str(key): _as_tensor(value)
+        for key, value in content.items()
+        if isinstance(value, Tensor) or _is_numeric(value)
     }
     # One tensor beside other things is a loss or a step counter, not a network.
     return FoundWeights(tensors) if len(tensors) > 1 else None
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+
+
+def _as_tensor(value: Any) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    # torch has no numbers of the other byte order.
+    native = np.array(value, dtype=value.dtype.newbyteorder("="))
+    return torch.from_numpy(native)
+
+
+def _parts(content: Any) -> dict[str, FoundWeights]:
+    """Weights under each key of a dict, by key."""
+    if not isinstance(content, Mapping):
+        return {}
+    found = {str(key): _search(value) for key, value in content.items()}
+    return {key: weights for key, weights in found.items() if weights is not None}
+
+
+def _part_of(content: Any, part: str, name: str) -> FoundWeights:
+    """Weights under a key, or those whose names begin with it."""
+    parts = _parts(content)
+    if part in parts:
+        return parts[part]
+    whole = _search(content)
+    tensors = whole.tensors if whole else {}
+    prefix = f"{part.removesuffix('.')}."
+    chosen = {
+        own.removeprefix(prefix): tensor
+        for own, tensor in tensors.items()
+        if own.startswith(prefix)
+    }
+    if not chosen:
+        there = list(parts) or twins(tensors)
+        known = f"It holds {_choose_among(there)}" if there else "It holds one network"
+        raise CheckpointError(f"{name} has no weights {part!r}. {known}")
+    return FoundWeights(chosen)
+
+
+def _choose_among(parts: Iterable[str]) -> str:
+    names = list(parts)
+    return (
+        f"the weights of {len(names)} networks: {', '.join(names)}. Choose one with "
+        f"--weights {names[0]} (in Python: weights={names[0]!r})"
+    )
+
+
+def twins(tensors: Iterable[str]) -> list[str]:
+    """First parts of weights' names that have equal names behind them.
+
+    Student and teacher in one state dict look like this, and the two branches of a
+    Siamese network.
+
+    Parameters
+    ----------
+    tensors : iterable of str
+        Names of weights.
+
+    Returns
+    -------
+    list of str
+        In order; empty where there are no two.
+
+    Examples
+    --------
+    >>> twins(
+    ...     [
+    ...         "student.fc.weight",
+    ...         "student.fc.bias",
+    ...         "teacher.fc.bias",
+    ...         "teacher.fc.weight",
+    ...     ]
+    ... )
+    ['student', 'teacher']
+    """
+    behind: dict[str, set[str]] = defaultdict(set)
+    for name in tensors:
+        first, _, rest = name.partition(".")
+        behind[first].add(rest)
+    found = [
+        first
+        for first, rest in behind.items()
+        if sum(rest == others for others in behind.values()) > 1
+    ]
+    # Two equal layers of one network leave most of its names out.
+    n_found = sum(len(behind[first]) for first in found)
+    return found if n_found > 0.9 * sum(map(len, behind.values())) else []
+
+
+def advice_on_twins(tensors: Iterable[str]) -> str:
+    """What to do with weights that are of several networks; "" where they are not.
+
+    Returns
+    -------
+    str
+    """
+    found = twins(tensors)
+    return f"It holds {_choose_among(found)}" if found else ""
+
+
+def _refuse_quantised(content: Any, name: str) -> None:
+    if _is_quantised(content):
+        raise CheckpointError(
+            f"{name} is of a network quantised to 8-bit integers, which is not read "
+            "here: give the float checkpoint that it was made from"
+        )
+
+
+def _is_quantised(content: Any) -> bool:
+    if isinstance(content, Mapping):
+        return any(
+            str(key).endswith(("_packed_params", "_packed_params._packed_params"))
+            or _is_quantised(value)
+            for key, value in content.items()
+        )
+    return isinstance(content, Tensor) and content.is_quantized
 
 
 def _described(content: Any) -> str:

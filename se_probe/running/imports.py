@@ -9,9 +9,9 @@ __all__ = ["importable_from_here"]
 
 
 @contextmanager
-def importable_from_here() -> Iterator[None]:
-    """Let modules in the working folder be imported, as in a plain Python session."""
-    here = str(Path.cwd())
+def importable_from_here(folder: Path | None = None) -> Iterator[None]:
+    """Let modules in a folder, the working folder by default, be imported."""
+    here = str(folder or Path.cwd())
     sys.path.insert(0, here)
     try:
         yield

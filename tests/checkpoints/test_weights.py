@@ -1,0 +1,122 @@
+"""Which weights are taken of those that a file holds."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+
+from checkpoint_files import TINY, assert_same_weights, prefixed, seeded
+from se_probe.checkpoints import load_network
+from se_probe.errors import CheckpointError
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return seeded(lambda: timm.create_model(TINY, num_classes=3), seed=7)
+
+
+FORMS = {
+    "keys": lambda a, b: {"student": a.state_dict(), "teacher": b.state_dict()},
+    "prefixes": lambda a, b: prefixed(a, "student.") | prefixed(b, "teacher."),
+    "under model": lambda a, b: {
+        "model": prefixed(a, "student.") | prefixed(b, "teacher.")
+    },
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("arch", [TINY, None])
+def test_two_networks_in_one_file_are_named_not_guessed(
+    form, arch, small, teacher, tmp_path
+):
+    torch.save(form(small, teacher), tmp_path / "model.pt")
+
+    with pytest.raises(
+        CheckpointError, match=r"2 networks: student, teacher.*--weights student"
+    ):
+        load_network(tmp_path / "model.pt", arch)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_weights_chooses_among_them(form, small, teacher, tmp_path):
+    torch.save(form(small, teacher), tmp_path / "model.pt")
+
+    chosen = load_network(tmp_path / "model.pt", TINY, weights="teacher")
+
+    assert_same_weights(chosen.model, teacher)
+
+
+def test_raw_weights_can_be_asked_for_beside_averaged_ones(small, teacher, tmp_path):
+    content = {"net": small.state_dict(), "ema": teacher.state_dict(), "step": 3}
+    torch.save(content, tmp_path / "model.pt")
+
+    averaged = load_network(tmp_path / "model.pt", TINY)
+    raw = load_network(tmp_path / "model.pt", TINY, weights="net")
+
+    assert_same_weights(averaged.model, teacher)
+    assert any("EMA" in note for note in averaged.notes)
+    assert_same_weights(raw.model, small)
+    assert not any("EMA" in note for note in raw.notes)
+
+
+def test_a_part_that_is_not_there_is_named_with_those_that_are(small, tmp_path):
+    content = {"student": small.state_dict(), "teacher": small.state_dict()}
+    torch.save(content, tmp_path / "model.pt")
+
+    with pytest.raises(CheckpointError, match=r"no weights 'ema'.*student, teacher"):
+        load_network(tmp_path / "model.pt", TINY, weights="ema")
+
+
+def test_the_only_weights_are_taken_whatever_their_key(small, tmp_path):
+    torch.save({"generator": small.state_dict(), "epoch": 3}, tmp_path / "model.pt")
+
+    assert_same_weights(load_network(tmp_path / "model.pt", TINY).model, small)
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_numpy_arrays_are_read(is_zip, small, tmp_path):
+    arrays = {name: t.numpy() for name, t in small.state_dict().items()}
+    torch.save(
+        {"params": arrays},
+        tmp_path / "model.pt",
+        _use_new_zipfile_serialization=is_zip,
+    )
+
+    assert_same_weights(load_network(tmp_path / "model.pt", TINY).model, small)
+
+
+def test_an_npz_archive_is_read(small, tmp_path):
+    arrays = {name: t.numpy() for name, t in small.state_dict().items()}
+    np.savez(tmp_path / "model.npz", **arrays)
+
+    assert_same_weights(load_network(tmp_path / "model.npz", TINY).model, small)
+
+
+def test_quantised_networks_are_named(tmp_path):
+    packed = {"fc.scale": torch.ones(()), "fc._packed_params._packed_params": (1, None)}
+    torch.save({"state_dict": packed}, tmp_path / "int8.pt")
+
+    with pytest.raises(CheckpointError, match=r"int8.pt.*quantised.*float checkpoint"):
+        load_network(tmp_path / "int8.pt", TINY)
+
+
+def test_nan_in_the_weights_is_told_with_its_place(small, tmp_path):
+    weights = {name: tensor.clone() for name, tensor in small.state_dict().items()}
+    weights["classifier.bias"][1] = float("nan")
+    weights["classifier.weight"][:, 0] = float("nan")
+    torch.save(weights, tmp_path / "model.pt")
+
+    with pytest.raises(
+        CheckpointError,
+        match=r"holds NaN in 2 of its .* first in classifier.weight \(3 of \d+ numbers",
+    ):
+        load_network(tmp_path / "model.pt", TINY)
+
+
+def test_half_precision_is_told(small, tmp_path):
+    half = {name: t.half() for name, t in small.state_dict().items()}
+    torch.save(half, tmp_path / "model.pt")
+
+    notes = load_network(tmp_path / "model.pt", TINY).notes
+
+    assert any("are float16 in model.pt, and float32 in" in note for note in notes)
