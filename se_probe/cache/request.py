@@ -38,6 +38,8 @@ class RecordingRequest:
         As on the command line; by default what the checkpoint says.
     class_names : str, optional
         File with the names of the network's classes.
+    weights : str, optional
+        Which weights, where the file holds those of several networks.
     label_order : {"index", "sorted", "name"}, optional
     split : str, default "test"
         As on the command line.
@@ -60,6 +62,7 @@ class RecordingRequest:
     data: str | None = None
     data_root: str | None = None
     class_names: str | None = None
+    weights: str | None = None
     label_order: Literal["index", "sorted", "name"] | None = None
     split: str = "test"
     image_size: int | None = None

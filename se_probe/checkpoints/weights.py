@@ -211,7 +211,8 @@ def twins(tensors: Iterable[str]) -> list[str]:
     found = [
         first
         for first, rest in behind.items()
-        if sum(rest == others for others in behind.values()) > 1
+        # Numbers are the layers of a Sequential.
+        if not first.isdigit() and sum(rest == others for others in behind.values()) > 1
     ]
     # Two equal layers of one network leave most of its names out.
     n_found = sum(len(behind[first]) for first in found)

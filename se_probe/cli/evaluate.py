@@ -138,7 +138,7 @@ def _original(
     quiet: bool,
 ) -> "Network":
     """Network of --against; of that of --ckpt, where its file leaves it open."""
-    other = replace(checkpoint, ckpt=against, arch=arch, like=None)
+    other = replace(checkpoint, ckpt=against, arch=arch, like=None, weights=None)
     try:
         return _opened(other, quiet)
     except (CheckpointError, ArchitectureError):

@@ -88,6 +88,9 @@ class WeightsOptions:
     class_names
         Names of the network's outputs, in their order: one a line, or JSON (a list,
         or a map with indices).
+    weights
+        Which weights, where the file holds those of several networks: the key they
+        are under, or what their names begin with.
     trust_pickle
         Load pickled files, which can run any code.
     """
@@ -95,6 +98,7 @@ class WeightsOptions:
     ckpt: Annotated[str | None, Parameter(metavar="FILE")] = None
     arch: Annotated[str | None, Parameter(metavar="NAME")] = None
     class_names: Annotated[Path | None, Parameter(metavar="FILE")] = None
+    weights: Annotated[str | None, Parameter(metavar="NAME")] = None
     trust_pickle: Flag = False
 
     def open(self, *, quiet: bool = False) -> "Network":

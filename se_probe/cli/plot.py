@@ -201,6 +201,7 @@ def plot(
             split=images.split,
             label_order=images.label_order,
             class_names=str(names_file) if names_file else None,
+            weights=checkpoint.weights,
             device=checkpoint.device,
             threads=run.threads,
             precision=run.precision,

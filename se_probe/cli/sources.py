@@ -18,6 +18,7 @@ def network_from(
     arch: str | None,
     *,
     class_names: str | Path | None = None,
+    weights: str | None = None,
     device: str = "auto",
     trust_pickle: bool = False,
     like: str | None = None,
@@ -36,6 +37,7 @@ def network_from(
         device=device,
         trust_pickle=trust_pickle,
         like=like,
+        weights=weights,
     )
     if not quiet:
         for note in network.notes:

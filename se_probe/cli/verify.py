@@ -35,6 +35,7 @@ def verify(
     ] = "5",
     ckpt: Annotated[str | None, Parameter(metavar="FILE")] = None,
     arch: Annotated[str | None, Parameter(metavar="NAME")] = None,
+    weights: Annotated[str | None, Parameter(metavar="NAME")] = None,
     data: Annotated[str | None, Parameter(metavar="DIR")] = None,
     device: Device = "auto",
     workers: NonNegative = 0,
@@ -59,6 +60,9 @@ def verify(
     arch
         Architecture, where the file does not say: one of ours, of timm,
         torchvision:NAME, or package.module:factory.
+    weights
+        Which weights, where the file holds those of several networks: the key they
+        are under, or what their names begin with.
     data
         Where the images, or the files of the data set, are now. Default: as recorded.
     device
@@ -77,7 +81,12 @@ def verify(
     gates = open_gates(record)
     images = reopen_record_images(gates.attrs, data, workers=workers)
     network = reopen_network(
-        gates.attrs, ckpt, arch, device=device, trust_pickle=trust_pickle
+        gates.attrs,
+        ckpt,
+        arch,
+        weights=weights,
+        device=device,
+        trust_pickle=trust_pickle,
     )
     if not output.quiet:
         for note in network.notes:

@@ -112,6 +112,7 @@ def _network(request: RecordingRequest, trust_pickle: bool) -> Network:
         request.ckpt,
         request.arch,
         class_names=None if names is None else read_class_names(names),
+        weights=request.weights,
         device=request.device,
         trust_pickle=trust_pickle,
     )

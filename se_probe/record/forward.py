@@ -105,10 +105,13 @@ class _Predictions:
     def _warn(self, output: Any) -> None:
         if not self.has_warned:
             self.has_warned = True
+            what = f"scores of its {self.n_classes} classes"
+            if not self.n_classes:
+                what = "class scores, as far as is known"
             warnings.warn(
-                f"no output of the network holds scores of its {self.n_classes} "
-                f"classes (it gave {describe_output(output)}), so gates are recorded "
-                "without predictions",
+                f"no output of the network holds {what} (it gave "
+                f"{describe_output(output)}), so gates are recorded without "
+                "predictions",
                 stacklevel=2,
             )
 

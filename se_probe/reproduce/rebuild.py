@@ -32,6 +32,7 @@ def reopen_network(
     *,
     device: str = "auto",
     trust_pickle: bool = False,
+    weights: str | None = None,
 ) -> Network:
     """Network that a record says it was made with, as it is now.
 
@@ -49,6 +50,8 @@ def reopen_network(
         "auto" is the kind of device that the record was made on, if there is one.
     trust_pickle : bool, default False
         As in :func:`~se_probe.checkpoints.load_network`.
+    weights : str, optional
+        Which weights, where the file holds those of several networks.
 
     Returns
     -------
@@ -70,7 +73,9 @@ def reopen_network(
         arch = arch or _recorded_architecture(attrs)
     if device == "auto" and attrs.get("device", "cpu") == "cpu":
         device = "cpu"
-    network = load_network(path, arch, device=device, trust_pickle=trust_pickle)
+    network = load_network(
+        path, arch, device=device, trust_pickle=trust_pickle, weights=weights
+    )
     if attrs.get("memory_format") == "contiguous":
         network.model.to(memory_format=torch.contiguous_format)
     return network

@@ -65,7 +65,7 @@ def test_names_without_published_weights_are_refused(tmp_path):
         load_network("timm:se_lenet")
     with pytest.raises(CheckpointError, match=r"not a folder that timm can load.*conf"):
         load_network(f"timm:local-dir:{tmp_path}/nothing")
-    with pytest.raises(UsageError, match="leave --arch, --like"):
+    with pytest.raises(UsageError, match="leave --arch out"):
         load_network("timm:seresnet50", "seresnet50")
 
 

@@ -17,6 +17,7 @@ from se_probe.checkpoints import (
 from se_probe.errors import UsageError
 from se_probe.evaluation import evaluate
 from se_probe.images import Preprocessing
+from se_probe.record import record_gates
 
 
 def test_what_is_known_of_a_network_does_not_change(lenet):
@@ -68,6 +69,16 @@ def test_a_network_without_a_classifier_has_gates_and_no_classes(model, tiny_ima
         network.class_names.find("dog")
     with pytest.raises(UsageError, match="accuracy needs the network's classes"):
         evaluate(network, tiny_images)
+
+
+@pytest.mark.filterwarnings("ignore:.*class scores")
+def test_gates_of_a_network_without_a_classifier_are_recorded(tiny_images):
+    gates = record_gates(Network(Headless(), tiny_images.preprocessing), tiny_images)
+
+    assert set(gates["predicted"].values) == {-1}
+    assert set(gates["class_index"].values) == {-1}
+    assert "n01443537" in set(gates["class_name"].values)
+    assert int(gates["state"].min()) == 1
 
 
 def test_class_names_say_how_many_outputs_there_are_where_nothing_else_does(tmp_path):
