@@ -1,5 +1,6 @@
 """Find the SE blocks of a network: probe it, and prove each gate."""
 
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -158,7 +159,13 @@ def _described(
 
 def _probed(model: nn.Module, inputs: Inputs) -> tuple[Probe, Inputs]:
     """What two samples showed; larger ones, where maps had but one position."""
-    probe = run_probe(model, inputs)
+    try:
+        probe = run_probe(model, inputs)
+    except RuntimeError as error:
+        # Only where shapes disagree: what else a network raises is its own affair.
+        if not _SHAPES_DISAGREE.search(str(error)):
+            raise
+        raise BlockError(_about_shape(inputs, error)) from error
     for _ in range(_DOUBLINGS):
         if not probe.too_small:
             break
@@ -169,6 +176,22 @@ def _probed(model: nn.Module, inputs: Inputs) -> tuple[Probe, Inputs]:
             break
         inputs = larger
     return probe, inputs
+
+
+_SHAPES_DISAGREE = re.compile(
+    r"shapes? cannot be multiplied|expected input.* to have|must match the size|"
+    r"is invalid for input of size|Kernel size can't be greater|size mismatch"
+)
+
+
+def _about_shape(inputs: Inputs, error: RuntimeError) -> str:
+    tensors = (inputs,) if isinstance(inputs, Tensor) else inputs
+    shapes = " and ".join(" x ".join(map(str, tensor.shape[1:])) for tensor in tensors)
+    reason = str(error).partition("\n")[0].rstrip(".")
+    return (
+        f"the network does not take samples of {shapes} ({reason}): give the side that "
+        "it is made for with --image-size (in Python, a batch of that shape)"
+    )
 
 
 def _doubled(tensor: Tensor) -> Tensor:

@@ -18,8 +18,10 @@ from statistics import fmean
 from typing import Any
 
 import timm
+import torch
 import torchvision
 from timm.data.config import resolve_data_config
+from timm.layers.space_to_depth import SpaceToDepth
 from torch import Tensor, nn
 
 from se_probe.errors import ArchitectureError, SEProbeError, UsageError
@@ -295,9 +297,16 @@ def can_be_headless(arch: str) -> bool:
 
 
 def count_channels(arch: str, tensors: Mapping[str, Tensor]) -> int | None:
-    """Input channels of a timm network's first convolution; None if not found."""
+    """Channels of a timm network's images, from its first layer; None if not found."""
     declared = _declared_layer(arch, "first_conv")
-    return tensors[declared].shape[1] if declared in tensors else None
+    if declared not in tensors:
+        return None
+    channels = tensors[declared].shape[1]
+    if channels in {1, 3}:
+        return channels
+    with torch.device("meta"):  # shapes only
+        usual = timm.create_model(arch, pretrained=False)
+    return 3 if usual.state_dict()[declared].shape[1] == channels else channels
 
 
 def _declared_layer(arch: str, kind: str) -> str:
@@ -362,7 +371,11 @@ def _input_size(model: nn.Module) -> tuple[int, ...]:
 def _channels_in(model: nn.Module) -> int:
     convolutions = (m for m in model.modules() if isinstance(m, nn.Conv2d))
     first = next(convolutions, None)
-    return 3 if first is None else first.in_channels
+    if first is None:
+        return 3
+    # timm's TResNets put the pixels of a tile into the channels first.
+    tiles = (m.bs for m in model.modules() if isinstance(m, SpaceToDepth))
+    return first.in_channels // next(tiles, 1) ** 2
 
 
 def _for_channels(config: Mapping[str, Any], channels: int) -> dict[str, Any]:

@@ -107,3 +107,15 @@ def test_class_names_give_the_number_of_classes():
         build_network("se_lenet", options={"depth": 3})
     with pytest.raises(ArchitectureError, match="cannot be built with"):
         build_network("seresnet18", options={"no_such_option": 3})
+
+
+def test_a_first_layer_that_takes_tiles_of_pixels_has_images_of_three_channels(
+    tmp_path,
+):
+    model = timm.create_model("tresnet_m", num_classes=3)
+    torch.save(model.state_dict(), tmp_path / "tresnet.pt")
+
+    network = load_network(tmp_path / "tresnet.pt", "tresnet_m")
+
+    assert network.preprocessing.input_size == (3, 224, 224)
+    assert "in_chans" not in network.options
