@@ -7,6 +7,7 @@ order in which blocks could be removed, and how alike two networks are whose cha
 have no common order.
 """
 
+from se_probe.stats.channels import BEHAVIOURS, channel_table, class_selectivity
 from se_probe.stats.counting import MARGIN
 from se_probe.stats.extremes import saturation
 from se_probe.stats.kept import Kept
@@ -31,11 +32,13 @@ from se_probe.stats.ranking import (
     rank_agreement,
     rank_blocks,
 )
+from se_probe.stats.shuffling import repeated_classes, shuffled_class_means
 from se_probe.stats.summary import block_summary
 from se_probe.stats.variance import input_dependence, variance_shares
 from se_probe.stats.without_order import class_similarity, compare_without_order
 
 __all__ = [
+    "BEHAVIOURS",
     "CRITERIA",
     "MARGIN",
     "MIN_IMAGES",
@@ -45,7 +48,9 @@ __all__ = [
     "balanced",
     "block_scores",
     "block_summary",
+    "channel_table",
     "class_moments",
+    "class_selectivity",
     "class_similarity",
     "compare_without_order",
     "input_dependence",
@@ -54,9 +59,11 @@ __all__ = [
     "rank_blocks",
     "record_summary",
     "reference_curve",
+    "repeated_classes",
     "require_images",
     "saturation",
     "separability",
+    "shuffled_class_means",
     "variance_shares",
     "wilson_interval",
 ]

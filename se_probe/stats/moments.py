@@ -89,13 +89,17 @@ def class_moments(
     )
 
 
-def moments_of(source: xr.DataArray | xr.Dataset) -> xr.Dataset:
+def moments_of(
+    source: xr.DataArray | xr.Dataset, *, progress: Progress | None = None
+) -> xr.Dataset:
     """Moments of a record, or the moments themselves where they are at hand.
 
     Parameters
     ----------
     source : xr.DataArray or xr.Dataset
         A gate record, or what :func:`class_moments` made of one.
+    progress : callable, optional
+        Called with how many images are done and how many there are.
 
     Returns
     -------
@@ -106,7 +110,9 @@ def moments_of(source: xr.DataArray | xr.Dataset) -> xr.Dataset:
     GateRecordError
         If no image was recorded, or a class name occurs with two wnids or two indices.
     """
-    return source if isinstance(source, xr.Dataset) else class_moments(source)
+    if isinstance(source, xr.Dataset):
+        return source
+    return class_moments(source, progress=progress)
 
 
 def reference_curve(moments: xr.Dataset) -> xr.DataArray:

@@ -6,7 +6,7 @@ import xarray as xr
 from se_probe.gates import block_names
 from se_probe.stats.by_block import sum_by_block
 
-__all__ = ["input_dependence", "variance_shares"]
+__all__ = ["input_dependence", "sums_of_squares", "variance_shares"]
 
 
 def variance_shares(moments: xr.Dataset) -> xr.Dataset:
@@ -70,7 +70,7 @@ def variance_shares(moments: xr.Dataset) -> xr.Dataset:
     }
     if n_classes < 2:
         return _unknown_shares(moments).assign(numbers)
-    channels = _sums_of_squares(repeated)
+    channels = sums_of_squares(repeated)
     sums = sum_by_block(channels[["within", "between"]])
     within = sums["within"] / (n_images - n_classes)
     per_class = (n_images - (count**2).sum() / n_images) / (n_classes - 1)
@@ -117,7 +117,7 @@ def input_dependence(moments: xr.Dataset) -> xr.DataArray:
     0.5
     """
     n_images = int(moments["count"].sum())
-    channels = _sums_of_squares(moments)
+    channels = sums_of_squares(moments)
     variance = (channels["within"] + channels["between"]) / n_images
     power = variance + channels["mean"] ** 2
     parts = sum_by_block(xr.Dataset({"variance": variance, "power": power}))
@@ -126,7 +126,7 @@ def input_dependence(moments: xr.Dataset) -> xr.DataArray:
     return known.sel(block=block_names(moments))
 
 
-def _sums_of_squares(moments: xr.Dataset) -> xr.Dataset:
+def sums_of_squares(moments: xr.Dataset) -> xr.Dataset:
     """Each channel's sums of squares within and between classes, and its mean."""
     count = moments["count"].astype(np.float64)
     mean = xr.dot(count, moments["mean"], dim="class_name") / count.sum()

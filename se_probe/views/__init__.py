@@ -36,6 +36,7 @@ from se_probe.views.selection import (
     listed,
     pick_channels,
 )
+from se_probe.views.selectivity import describe_selectivity, selectivity_profile
 from se_probe.views.words import describe_depth, rank_correlation
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "depth_caption",
     "depth_profile",
     "describe_depth",
+    "describe_selectivity",
     "extremes",
     "find_classes",
     "fit_rows",
@@ -69,6 +71,7 @@ __all__ = [
     "rank_correlation",
     "rows_caption",
     "rows_table",
+    "selectivity_profile",
     "sorted_rows",
     "spread_caption",
 ]

@@ -7,7 +7,7 @@ import xarray as xr
 
 from se_probe.stats import MARGIN, MIN_IMAGES
 
-__all__ = ["describe_depth", "rank_correlation"]
+__all__ = ["describe_depth", "rank_correlation", "trend"]
 
 # The paper calls a block saturated in which "most of the activations are close to one".
 _MOST = 0.5
@@ -78,7 +78,24 @@ def rank_correlation(values: xr.DataArray) -> tuple[float, float, float]:
     return found, float(np.tanh(centre - reach)), float(np.tanh(centre + reach))
 
 
-def _trend(values: xr.DataArray, what: str, needs: str) -> str:
+def trend(values: xr.DataArray, what: str, needs: str) -> str:
+    """How a quantity goes along the network, in one sentence.
+
+    Parameters
+    ----------
+    values : xr.DataArray, dims (block,)
+        In network order; NaN where it is not known.
+    what : str
+        The quantity, as the sentence begins.
+    needs : str
+        What it needs to be known.
+
+    Returns
+    -------
+    str
+        It rises or falls where there are at least five blocks and the 95 % interval of
+        its rank correlation with the position leaves out 0.
+    """
     known = _known(values)
     found = [f"{value:.3g} in {block}" for block, value in known.items()]
     if not found:
@@ -101,17 +118,17 @@ def _trend(values: xr.DataArray, what: str, needs: str) -> str:
 def _class_share(view: xr.Dataset) -> str:
     what = "The class share of the gates' movement from image to image"
     needs = "two classes with two images each, and gates that vary"
-    return _trend(view["class_share"], what, needs) + _sample(view, "class_share")
+    return trend(view["class_share"], what, needs) + _sample(view, "class_share")
 
 
 def _separability(view: xr.Dataset) -> str:
     what = "Separability (accuracy of the nearest class mean)"
     needs = f"two classes with {MIN_IMAGES} images each"
-    trend = _trend(view["separability"], what, needs)
+    course = trend(view["separability"], what, needs)
     chance = list(_known(view["chance"]).values())
     if not chance:
-        return trend
-    return f"{trend} Chance is {chance[0]:.3g}." + _sample(view, "separability")
+        return course
+    return f"{course} Chance is {chance[0]:.3g}." + _sample(view, "separability")
 
 
 def _sample(view: xr.Dataset, name: str) -> str:

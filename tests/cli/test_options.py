@@ -101,6 +101,14 @@ OPTIONS = {
         "--trust-pickle": False,
         "--quiet": False,
     },
+    "channels": {
+        "RECORD": REQUIRED,
+        "--blocks": None,
+        "--seed": 0,
+        "--out": None,
+        "--json": False,
+        "--quiet": False,
+    },
     "rank": {
         "RECORD": REQUIRED,
         "--by": "input_dependence",
