@@ -12,12 +12,15 @@ from se_probe.blocks.found import FoundBlock, network_facts
 from se_probe.blocks.hold import held_gates
 from se_probe.blocks.multiply import watch_gates
 from se_probe.blocks.names import keep_names, kept_names
+from se_probe.blocks.prefix import Prefix, call_order, resumed, run_prefix
 from se_probe.blocks.watch import unwrap
 
 __all__ = [
     "Findings",
     "FoundBlock",
     "GateCapture",
+    "Prefix",
+    "call_order",
     "capture_gates",
     "examine_network",
     "find_se_blocks",
@@ -25,6 +28,8 @@ __all__ = [
     "keep_names",
     "kept_names",
     "network_facts",
+    "resumed",
+    "run_prefix",
     "unwrap",
     "watch_gates",
 ]

@@ -8,6 +8,7 @@ from se_probe.evaluation.answers import (
     Answers,
     Difference,
     Forward,
+    Forwards,
     ask,
     readable_rows,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Difference",
     "Evaluation",
     "Forward",
+    "Forwards",
     "HeldOut",
     "NetworkFigures",
     "OnnxModel",

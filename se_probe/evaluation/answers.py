@@ -1,8 +1,8 @@
 """What several networks answer to the same images, compared with the first of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,36 @@ from se_probe.images import ImageBatch, LabelledImages, label_images
 from se_probe.progress import Progress
 from se_probe.running import class_scores, describe_output
 
-__all__ = ["Answers", "Difference", "Forward", "ask", "readable_rows"]
+__all__ = ["Answers", "Difference", "Forward", "Forwards", "ask", "readable_rows"]
 
 # From pixels of one batch to what the network gives, the class scores among it.
 Forward = Callable[[Tensor], Any]
+
+
+class Forwards(Protocol):
+    """Several networks that run over a batch together, in an order of their own."""
+
+    def __len__(self) -> int:
+        """How many there are; number 0 is the original."""
+
+    def __call__(
+        self, batch: int, pixels: Tensor, numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Any]]:
+        """Outputs of some of the networks for a batch.
+
+        Parameters
+        ----------
+        batch : int
+            Its number.
+        pixels : Tensor, shape (batch, ...)
+        numbers : sequence of int
+            Which networks; the original comes first where it is among them.
+
+        Yields
+        ------
+        number : int
+        output : Any
+        """
 
 
 # Of why an image was skipped; what is longer is cut.
@@ -135,11 +161,12 @@ class Answers:
 def ask(
     network: Network,
     images: LabelledImages,
-    forwards: Sequence[Forward],
+    forwards: Sequence[Forward] | Forwards,
     progress: Progress | None = None,
     *,
     names: Sequence[str] | None = None,
     store: ResultStore | None = None,
+    needs_classes: bool = True,
 ) -> Answers:
     """Answers of several networks to all images; every image is read once.
 
@@ -150,7 +177,7 @@ def ask(
     network : Network
         Whose label set and device they share.
     images : LabelledImages
-    forwards : sequence of callables
+    forwards : sequence of callables, or Forwards
         The first is the original.
     progress : callable, optional
         Called with how many images have gone through a network, and how many will.
@@ -159,6 +186,9 @@ def ask(
         computed again; batches of which all is there are not read.
     store : ResultStore, optional
         For these images and this label set only.
+    needs_classes : bool, default True
+        Refuse a network whose classes are not known. Without it, all that has class
+        scores can be compared: of such a network no class of an image is known.
 
     Returns
     -------
@@ -175,6 +205,13 @@ def ask(
     """
     if not len(images):
         raise ImagesError("there are no images to evaluate on; add some to the folder")
+    if needs_classes and not len(network.class_names):
+        raise UsageError(
+            "accuracy needs the network's classes, and they are not known: give "
+            "their names, one for each output, with --class-names FILE (in Python: "
+            "class_names)"
+        )
+    run = forwards if callable(forwards) else _OneByOne(forwards)
     sheet = _Sheet(network, images, names or [str(n) for n in range(len(forwards))])
     sheet.open(store or ResultStore())
     parameter = next(network.model.parameters())
@@ -187,13 +224,31 @@ def ask(
         sheet.note_problems(batch)
         pixels = batch.pixels.to(parameter.device, parameter.dtype)
         rows = readable_rows(batch, images)
-        for number, forward in enumerate(forwards):
-            if sheet.is_missing(number, batch.number):
-                sheet.note(number, batch.number, rows, sheet.scores(forward, pixels))
-            n_done += sheet.n_images_of(batch.number)
-            if progress is not None:
-                progress(n_done, n_all)
+        missing = sheet.missing(batch.number)
+        n_done += (len(forwards) - len(missing)) * sheet.n_images_of(batch.number)
+        with torch.inference_mode():
+            for number, output in run(batch.number, pixels, missing):
+                sheet.note(number, batch.number, rows, sheet.scores(output))
+                n_done += sheet.n_images_of(batch.number)
+                if progress is not None:
+                    progress(n_done, n_all)
     return sheet.answers()
+
+
+class _OneByOne:
+    """Networks that have nothing to do with each other."""
+
+    def __init__(self, forwards: Sequence[Forward]) -> None:
+        self.forwards = forwards
+
+    def __len__(self) -> int:
+        return len(self.forwards)
+
+    def __call__(
+        self, batch: int, pixels: Tensor, numbers: Sequence[int]
+    ) -> Iterator[tuple[int, Any]]:
+        for number in numbers:
+            yield number, self.forwards[number](pixels)
 
 
 class _Sheet:
@@ -203,31 +258,34 @@ class _Sheet:
         self, network: Network, images: LabelledImages, names: Sequence[str]
     ) -> None:
         self.images, self.names = images, names
-        self.n_classes = len(network.class_names)
-        if not self.n_classes:
-            raise UsageError(
-                "accuracy needs the network's classes, and they are not known: give "
-                "their names, one for each output, with --class-names FILE (in Python: "
-                "class_names)"
-            )
-        self.class_index = label_images(images, network.class_names).class_index
+        # None where they are not known: then no image is of a known class.
+        self.n_classes = len(network.class_names) or None
+        self.class_index = np.full(len(images), -1)
+        if self.n_classes:
+            self.class_index = label_images(images, network.class_names).class_index
 
     def open(self, store: ResultStore) -> None:
+        self.store = store
         n, n_batches = len(self.images), self.images.n_batches
         columns = [("predicted", np.int64), ("place", np.int64), ("kl", np.float64)]
         self.rows = [store.growing(name, (n,), columns, -1) for name in self.names]
         self.done = [
             store.growing(f"{name}.done", (n_batches,), np.bool_) for name in self.names
         ]
-        original = self.names[0]
-        shape = (n, self.n_classes)
-        self.logits = store.growing(f"{original}.logits", shape, np.float32, np.nan)
         self.problems = store.growing(
-            f"{original}.problems", (n,), f"S{_PROBLEM_BYTES}", b""
+            f"{self.names[0]}.problems", (n,), f"S{_PROBLEM_BYTES}", b""
         )
 
-    def is_missing(self, number: int, batch: int) -> bool:
-        return not self.done[number][batch]
+    def logits(self, n_classes: int) -> npt.NDArray[np.float32]:
+        """Class scores of the original, as far as they are known."""
+        shape = (len(self.images), n_classes)
+        name = f"{self.names[0]}.logits"
+        return self.store.growing(name, shape, np.float32, np.nan)
+
+    def missing(self, batch: int) -> list[int]:
+        """Networks that are still to answer to a batch; equal ones answer once."""
+        first = {name: number for number, name in reversed([*enumerate(self.names)])}
+        return sorted(n for n in first.values() if not self.done[n][batch])
 
     def is_done(self, batch: int) -> bool:
         return all(done[batch] for done in self.done)
@@ -242,15 +300,16 @@ class _Sheet:
             (each or "").encode() for each in batch.problems[:n]
         ]
 
-    def scores(self, forward: Forward, pixels: Tensor) -> Tensor:
+    def scores(self, output: Any) -> Tensor:
         """Class scores of a batch, on the CPU."""
-        with torch.inference_mode():
-            output = forward(pixels)
         scores = class_scores(output, self.n_classes)
         if scores is None:
             raise UsageError(
                 f"expected scores of {self.n_classes} classes, as the network has "
                 f"class names, got {describe_output(output)}"
+                if self.n_classes
+                else "networks are compared by their class scores, and this one gives "
+                f"none (it gave {describe_output(output)})"
             )
         return scores.float().cpu()
 
@@ -259,10 +318,11 @@ class _Sheet:
     ) -> None:
         """Write what one network answered to the readable images of a batch."""
         at = batch * self.images.batch_size + rows
+        known = self.logits(scores.shape[1])
         if number == 0:
-            self.logits[at] = scores[rows].numpy()
+            known[at] = scores[rows].numpy()
         logits = scores[rows].double()
-        original = torch.from_numpy(self.logits[at]).double()
+        original = torch.from_numpy(known[at]).double()
         is_nan = logits.isnan().any(dim=1)
         labels = torch.from_numpy(self.class_index[at])
         place = _places(logits, labels).masked_fill(is_nan | (labels < 0), -1)

@@ -16,8 +16,8 @@ from se_probe.interventions.constants import (
     sequential_constants,
 )
 from se_probe.interventions.given import best_constants, given_constants
+from se_probe.interventions.intervention import Intervention
 from se_probe.interventions.measure import (
-    Intervention,
     measure_interventions,
     result_store,
 )

@@ -12,7 +12,8 @@ from se_probe.checkpoints import Network
 from se_probe.errors import BlockNameError
 from se_probe.evaluation import ResultStore, block_milliseconds
 from se_probe.interventions.calibration import Calibration
-from se_probe.interventions.measure import Intervention, measure_interventions
+from se_probe.interventions.intervention import Intervention
+from se_probe.interventions.measure import measure_interventions
 from se_probe.progress import Progress
 from se_probe.running import evaluating, pinned_numerics
 

@@ -21,7 +21,7 @@ from se_probe.errors import GateRecordError, ImagesError
 from se_probe.evaluation import ResultStore, digest, readable_rows
 from se_probe.gates import block_channels, block_names, recorded, row_batches
 from se_probe.images import LabelledImages
-from se_probe.interventions.measure import Intervention
+from se_probe.interventions.intervention import Intervention
 from se_probe.progress import Progress, shifted
 from se_probe.running import evaluating, pinned_numerics
 

@@ -1,24 +1,28 @@
 """How far a network moves when gates are held, for any number of choices."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor, nn
 
-from se_probe.blocks import FoundBlock, held_gates, unwrap
+from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network, weights_sha256
-from se_probe.evaluation import Forward, ResultStore, ask, digest
+from se_probe.evaluation import Answers, ResultStore, ask, digest
 from se_probe.images import LabelledImages, image_sums
+from se_probe.interventions.intervention import Intervention
+from se_probe.interventions.together import Together
 from se_probe.progress import Progress
 from se_probe.running import evaluating, pinned_numerics
 
-__all__ = ["Intervention", "measure_interventions", "result_store"]
+__all__ = [
+    "ask_interventions",
+    "measure_interventions",
+    "measured_on",
+    "result_store",
+]
 
 _MEASURES = (
     "kl",
@@ -28,34 +32,6 @@ _MEASURES = (
     "top1_change_high",
     "mcnemar_p",
 )
-
-
-@dataclass(frozen=True)
-class Intervention:
-    """Blocks whose gates are held, and at what.
-
-    Attributes
-    ----------
-    blocks : sequence of FoundBlock
-    constants : mapping of str to Tensor, each of shape (channels,), optional
-        By block name; None is the identity.
-    """
-
-    blocks: Sequence[FoundBlock]
-    constants: Mapping[str, Tensor] | None = None
-
-    @property
-    def name(self) -> str:
-        """The same for the same blocks at the same constants, and no other."""
-        return digest([[b.path, b.occurrence, self._sum(b)] for b in self.blocks])
-
-    def _sum(self, block: FoundBlock) -> str:
-        if self.constants is None:
-            return "identity"
-        value = self.constants.get(block.name)
-        if value is None:
-            return "missing"
-        return hashlib.sha256(value.double().numpy().tobytes()).hexdigest()
 
 
 def result_store(
@@ -134,19 +110,30 @@ def measure_interventions(
     BlockError
         If a block's constants are missing or of another shape.
     """
-    model = unwrap(network.model)
-    forwards: list[Forward] = [model, *(_changed(model, one) for one in interventions)]
-    with pinned_numerics(), evaluating(model):
-        names = ["original", *(one.name for one in interventions)]
-        answers = ask(network, images, forwards, progress, names=names, store=store)
-    numbers = range(1, len(forwards))
-    rows = [vars(answers.difference(number)) for number in numbers]
+    answers = ask_interventions(
+        network, images, interventions, progress=progress, store=store
+    )
+    rows = [vars(answers.difference(n + 1)) for n in range(len(interventions))]
     columns = {
         name: ("intervention", np.array([row[name] for row in rows], dtype=float))
         for name in _MEASURES
     }
-    right = answers.right(0)
-    attrs = {
+    return xr.Dataset(columns, attrs=measured_on(network, images, answers))
+
+
+def measured_on(
+    network: Network, images: LabelledImages, answers: Answers
+) -> dict[str, Any]:
+    """What was measured, and on which images, in plain JSON types.
+
+    Returns
+    -------
+    dict
+        `architecture`, `checkpoint`, `images`, `n_images`, `n_known`, and `top1` of the
+        unaltered network, None where no class is known.
+    """
+    right, model = answers.right(0), unwrap(network.model)
+    return {
         "architecture": network.architecture or type(model).__name__,
         "checkpoint": network.provenance.checkpoint,
         "images": images.source,
@@ -154,12 +141,58 @@ def measure_interventions(
         "n_known": len(right),
         "top1": float(right.mean()) if len(right) else None,
     }
-    return xr.Dataset(columns, attrs=attrs)
 
 
-def _changed(model: nn.Module, intervention: Intervention) -> Forward:
-    def forward(pixels: Tensor) -> Any:
-        with held_gates(model, intervention.blocks, intervention.constants):
-            return model(pixels)
+def ask_interventions(
+    network: Network,
+    images: LabelledImages,
+    interventions: Sequence[Intervention],
+    *,
+    progress: Progress | None = None,
+    store: ResultStore | None = None,
+    needs_classes: bool = True,
+    share: bool = True,
+) -> Answers:
+    """Answers of a network and of interventions on it to the same images.
 
-    return forward
+    Layers that interventions share are run once for all of them, where that gives the
+    same answers; see :class:`Together`.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+    interventions : sequence of Intervention
+    progress : callable, optional
+        Called with how many images have gone through the network, and how many will.
+    store : ResultStore, optional
+        Answers to these images that are known already.
+    needs_classes : bool, default True
+        As in :func:`~se_probe.evaluation.ask`.
+    share : bool, default True
+        False runs the whole network for each intervention.
+
+    Returns
+    -------
+    Answers
+        The first is the unaltered network.
+
+    Raises
+    ------
+    ImagesError
+        If there are no images.
+    BlockError
+        If a block's constants are missing or of another shape.
+    """
+    model = unwrap(network.model)
+    names = ["original", *(one.name for one in interventions)]
+    with pinned_numerics(), evaluating(model):
+        return ask(
+            network,
+            images,
+            Together(model, interventions, share=share),
+            progress,
+            names=names,
+            store=store,
+            needs_classes=needs_classes,
+        )
