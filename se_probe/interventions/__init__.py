@@ -3,8 +3,10 @@
 :func:`mean_constants` and its kin choose what gates are held at, :func:`calibrate`
 takes the best that a record and images allow and keeps other images apart to judge,
 and :func:`measure_blocks`, :func:`freezing_curve` and :func:`measure_interventions` run
-the network with gates held and compare. The hooks that hold gates are those of
-:func:`se_probe.blocks.held_gates`, beside the ones that capture them.
+the network with gates held and compare. :func:`exchange_gates` gives each image the
+gates of others, of its class or another, and so tells what gates carry. The hooks that
+hold gates are those of :func:`se_probe.blocks.held_gates`, beside the ones that
+capture them.
 """
 
 from se_probe.interventions.block_costs import freezing_curve, measure_blocks
@@ -15,8 +17,11 @@ from se_probe.interventions.constants import (
     mean_constants,
     sequential_constants,
 )
+from se_probe.interventions.donors import Donors, draw_donors
+from se_probe.interventions.effects import EXTENTS
+from se_probe.interventions.exchange import exchange_gates
 from se_probe.interventions.given import best_constants, given_constants
-from se_probe.interventions.intervention import Intervention
+from se_probe.interventions.intervention import Exchange, Intervention
 from se_probe.interventions.measure import (
     measure_interventions,
     result_store,
@@ -32,9 +37,12 @@ from se_probe.interventions.split import images_of_record, keep_apart, split_ima
 from se_probe.interventions.treatments import TREATMENTS, Treatment
 
 __all__ = [
+    "EXTENTS",
     "TREATMENTS",
     "Calibration",
     "Constants",
+    "Donors",
+    "Exchange",
     "Intervention",
     "Treatment",
     "best_constants",
@@ -43,6 +51,8 @@ __all__ = [
     "check_origin",
     "check_record_of",
     "check_weights",
+    "draw_donors",
+    "exchange_gates",
     "freezing_curve",
     "given_constants",
     "images_of_record",
