@@ -10,6 +10,7 @@ from se_probe.pruning.budget import plan_budget, remove_blocks
 from se_probe.pruning.code import export_code
 from se_probe.pruning.drop import How, drop_se_blocks
 from se_probe.pruning.export import Exported, check_export, export_network
+from se_probe.pruning.int8 import quantize_onnx
 from se_probe.pruning.mending import Finetuned, check_finetuning, finetune_network
 from se_probe.pruning.outputs import PruneOutputs, Written
 from se_probe.pruning.plain import (
@@ -22,7 +23,6 @@ from se_probe.pruning.runtimes import (
     RUNTIMES,
     Runtime,
     RuntimeTimes,
-    quantize_onnx,
     time_runtimes,
 )
 

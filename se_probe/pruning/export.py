@@ -104,6 +104,7 @@ def export_network(
     *,
     opset: int | None = None,
     half: bool = False,
+    any_size: bool = True,
     overwrite: bool = False,
 ) -> Exported:
     """Write a network as an ONNX or torch.export file and compare it with torch.
@@ -124,6 +125,9 @@ def export_network(
         Version of the ONNX operators. Default: torch's.
     half : bool, default False
         Store weights of an ONNX file in half precision; computed is in single.
+    any_size : bool, default True
+        For any height and width, where torch can trace the network so. Padding that
+        depends on the size (timm's ``tf_*`` networks) is then computed at every pass.
     overwrite : bool, default False
 
     Returns
@@ -146,14 +150,15 @@ def export_network(
     model, noise = unwrap(network.model), noise_images(network)
     batch = noise if images is None else images.to(noise)
     expected = logits_of(model, batch).cpu()
+    program, sizes = _traced(model, noise, any_size=any_size)
     found: list[Exported] = []
 
     def write(part: Path) -> None:
         if path.suffix.lower() == ".onnx":
-            sizes = _write_onnx(network, noise, part, opset=opset, half=half)
+            _write_onnx(network, program, part, opset=opset, half=half)
             run = onnx_runner(part)
         else:
-            sizes = _write_exported(network, noise, part)
+            _write_exported(network, program, part)
             run = torch.export.load(part).module()
         with torch.no_grad():
             difference = largest_difference(run(batch).cpu(), expected)
@@ -199,10 +204,10 @@ def _metadata(network: Network) -> dict[str, str]:
     }
 
 
-def _shapes(*, sizes: bool) -> tuple[dict[int, Any]]:
+def _shapes(n_axes: int, *, sizes: bool) -> tuple[dict[int, Any]]:
     shape: dict[int, Any] = {0: torch.export.Dim("batch")}
     if sizes:
-        shape |= {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO}
+        shape |= dict.fromkeys(range(2, n_axes), torch.export.Dim.AUTO)
     return (shape,)
 
 
@@ -219,21 +224,22 @@ def _quiet() -> Iterator[None]:
 
 
 def _traced(
-    model: nn.Module, images: Tensor
+    model: nn.Module, images: Tensor, *, any_size: bool
 ) -> tuple[torch.export.ExportedProgram, str]:
     """The program of a network, and for which inputs it is."""
     reasons = []
-    for sizes, words in (
-        (True, "any batch, height and width"),
-        (False, "any batch"),
-    ):
+    any_words = (
+        "any batch, height and width" if images.ndim == 4 else "any batch and size"
+    )
+    ways = ((True, any_words), (False, "any batch"))
+    for sizes, words in ways if any_size else ways[1:]:
         try:
             with evaluating(model), torch.no_grad(), _quiet():
                 program = torch.export.export(
                     model,
                     (images,),
                     strict=False,
-                    dynamic_shapes=_shapes(sizes=sizes),
+                    dynamic_shapes=_shapes(images.ndim, sizes=sizes),
                 )
                 if sizes:
                     _check_other_size(program, model, images)
@@ -250,30 +256,34 @@ def _check_other_size(
     program: torch.export.ExportedProgram, model: nn.Module, images: Tensor
 ) -> None:
     """Fail if what was traced for any size is right for this one only."""
-    height, width = images.shape[-2:]
-    larger = nn.functional.interpolate(images[:1], (height + 32, width + 64))
+    size = [side + 32 * axis for axis, side in enumerate(images.shape[2:], 1)]
+    larger = nn.functional.interpolate(images[:1], size)
     difference = largest_difference(program.module()(larger), model(larger))
     if difference > TOLERANCE:
         raise CheckpointError("the program is right for one size of images only")
 
 
-def _write_exported(network: Network, images: Tensor, path: Path) -> str:
-    program, sizes = _traced(unwrap(network.model), images)
+def _write_exported(
+    network: Network, program: torch.export.ExportedProgram, path: Path
+) -> None:
     with path.open("wb") as file, warnings.catch_warnings():
         # About weights of which only a slice is stored, on a GPU.
         warnings.simplefilter("ignore", UserWarning)
         torch.export.save(program, file, extra_files=_metadata(network))
-    return sizes
 
 
 def _write_onnx(
-    network: Network, images: Tensor, path: Path, *, opset: int | None, half: bool
-) -> str:
+    network: Network,
+    program: torch.export.ExportedProgram,
+    path: Path,
+    *,
+    opset: int | None,
+    half: bool,
+) -> None:
     import onnx
 
     from se_probe.pruning.half import with_half_weights
 
-    program, sizes = _traced(unwrap(network.model), images)
     try:
         exported = torch.onnx.export(
             program,
@@ -295,4 +305,3 @@ def _write_onnx(
         with_half_weights(file)
     onnx.helper.set_model_props(file, _metadata(network))
     path.write_bytes(file.SerializeToString())
-    return sizes

@@ -1,6 +1,5 @@
 """How long networks take where they are served, beside each other."""
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +16,13 @@ from se_probe.errors import UsageError
 from se_probe.evaluation import OnnxModel, run_times
 from se_probe.images import LabelledImages
 from se_probe.pruning.export import check_export, export_network
+from se_probe.pruning.int8 import N_RANGE_IMAGES, quantize_onnx
 from se_probe.running import evaluating
 
-__all__ = ["RUNTIMES", "Runtime", "RuntimeTimes", "quantize_onnx", "time_runtimes"]
+__all__ = ["RUNTIMES", "Runtime", "RuntimeTimes", "time_runtimes"]
 
 Runtime = Literal["eager", "compile", "onnxruntime", "onnxruntime-int8"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
-
-# Images that int8 ranges are measured on: onnxruntime keeps all activations of them.
-_N_CALIBRATING = 32
 
 
 @dataclass(frozen=True)
@@ -144,11 +141,12 @@ def _forward(
         compiled: Callable[[Tensor], Any] = torch.compile(model)
         return compiled
     if not path.exists():
-        export_network(network, path)
+        # Served at one size; sizes that are computed at every pass cost time.
+        export_network(network, path, any_size=False)
     if runtime == "onnxruntime":
         return OnnxModel(path)
     int8 = path.with_suffix(".int8.onnx")
-    quantize_onnx(path, int8, pixels[:_N_CALIBRATING])
+    quantize_onnx(path, int8, pixels[:N_RANGE_IMAGES])
     return OnnxModel(int8)
 
 
@@ -172,42 +170,3 @@ def _timed(
         memory_format="contiguous" if is_onnx else "channels_last",
         precision="int8" if runtime.endswith("int8") else "fp32",
     )
-
-
-def quantize_onnx(path: Path, out: Path, images: Tensor) -> None:
-    """Write an ONNX file of a network in int8, by onnxruntime's own tool.
-
-    Weights per channel, activations by their smallest and largest value on some images
-    (static quantisation, QDQ).
-
-    Parameters
-    ----------
-    path : Path
-        ONNX file in single precision.
-    out : Path
-    images : Tensor, shape (batch, channels, height, width)
-        To measure ranges on.
-    """
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.rows = iter(range(0, len(images), 8))
-
-        def get_next(self) -> dict[str, Any] | None:
-            start = next(self.rows, None)
-            if start is None:
-                return None
-            return {"images": images[start : start + 8].cpu().numpy()}
-
-    prepared = out.with_suffix(".prepared.onnx")
-    facts = {each.key: each.value for each in onnx.load(path).metadata_props}
-    quant_pre_process(path, prepared, skip_symbolic_shape=True)
-    quantize_static(prepared, out, Reader(), per_channel=True)
-    prepared.unlink()
-    model = onnx.load(out)
-    facts["precision"] = json.dumps("int8")
-    onnx.helper.set_model_props(model, facts)
-    onnx.save(model, out)

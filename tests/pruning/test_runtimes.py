@@ -1,14 +1,18 @@
 """ONNX files are judged, and networks timed, as they are served."""
 
-import pytest
+from collections import Counter
 
-from networks import built
+import pytest
+from torch.nn.functional import silu
+
+from networks import built, flow_network, pictures
 from se_probe.errors import CheckpointError, UsageError
 from se_probe.evaluation import evaluate, open_onnx
 from se_probe.images import open_images
 from se_probe.pruning import export_network, quantize_onnx, time_runtimes
 
-pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 
@@ -56,6 +60,29 @@ def test_int8_files_are_smaller_and_nearly_right(served, tmp_path):
     assert (tmp_path / "int8.onnx").stat().st_size < 0.5 * path.stat().st_size
     assert result.difference.agreement >= 0.8
     assert result.difference.kl > 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_convolutions_of_an_int8_file_run_on_integers(tmp_path):
+    # SiLU uses the output of a convolution twice, which signed activations left in fp32.
+    network = flow_network(lambda net, x: net.plain(net.se(silu(net.bn(x)))))
+    export_network(network, tmp_path / "net.onnx", any_size=False)
+
+    quantize_onnx(tmp_path / "net.onnx", tmp_path / "int8.onnx", pictures(network))
+
+    kinds = operators_that_run(tmp_path / "int8.onnx")
+    assert kinds["QLinearConv"] == 4  # two of them in the SE block
+    assert not {"Conv", "FusedConv", "BatchNormalization"} & set(kinds)
+
+
+def operators_that_run(path):
+    """Operators of an ONNX file after ONNX Runtime has chosen its kernels."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(path.with_suffix(".optimized.onnx"))
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    graph = onnx.load(options.optimized_model_filepath).graph
+    return Counter(node.op_type for node in graph.node)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
