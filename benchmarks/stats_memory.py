@@ -49,6 +49,7 @@ def report(record: xr.DataArray) -> None:
         "input_dependence": lambda: stats.input_dependence(moments[0]),
         "saturation": lambda: stats.saturation(record),
         "separability": lambda: stats.separability(record, moments[0]),
+        "channel_table": lambda: stats.channel_table(record),
         "block_summary": lambda: stats.block_summary(record),
     }
     for name, step in steps.items():

@@ -163,7 +163,8 @@ def plot(
     sampling
         How channels are chosen.
     figures
-        Figures to draw, separated by commas.
+        Figures to draw, separated by commas; also selectivity, redundancy and
+        similarity.
     spread
         The two classes of the spread figure.
     batches
@@ -307,10 +308,10 @@ def _echo(gates: "xr.DataArray", queries: Sequence[str]) -> None:
 
 
 def _check_choices(figures: str, formats: str) -> list[str]:
-    from se_probe.plots import FIGURES, FORMATS
+    from se_probe.plots import ALL_FIGURES, FORMATS
 
     for option, text, known in (
-        ("--figures", figures, FIGURES),
+        ("--figures", figures, ALL_FIGURES),
         ("--format", formats, FORMATS),
     ):
         chosen = split_list(text)

@@ -9,28 +9,41 @@ for good. :func:`save` and :func:`save_table` are the only places that write.
 
 from se_probe.plots.cost import figure_block_costs, figure_freezing_curve
 from se_probe.plots.depth import figure_depth, plot_depth_summary
+from se_probe.plots.drawn import Look
 from se_probe.plots.heatmap import figure_heatmaps, panel_rows, plot_gate_heatmap
 from se_probe.plots.labels import gate_limits
 from se_probe.plots.learning_curve import figure_learning_curve
 from se_probe.plots.pairs import figure_pairs
 from se_probe.plots.profiles import figure_profiles, plot_class_profile
+from se_probe.plots.redundancy import (
+    figure_correlations,
+    figure_redundancy,
+    plot_redundancy,
+)
 from se_probe.plots.saving import FORMATS, save, save_caption, save_table
+from se_probe.plots.selectivity import figure_selectivity, plot_selectivity
+from se_probe.plots.similarity import figure_similarity, plot_similarity
 from se_probe.plots.spread import figure_spread, plot_class_spread
 from se_probe.plots.style import class_styles, house_style, use_style
-from se_probe.plots.write import FIGURES, Look, write_figures
+from se_probe.plots.write import ALL_FIGURES, FIGURES, write_figures
 
 __all__ = [
+    "ALL_FIGURES",
     "FIGURES",
     "FORMATS",
     "Look",
     "class_styles",
     "figure_block_costs",
+    "figure_correlations",
     "figure_depth",
     "figure_freezing_curve",
     "figure_heatmaps",
     "figure_learning_curve",
     "figure_pairs",
     "figure_profiles",
+    "figure_redundancy",
+    "figure_selectivity",
+    "figure_similarity",
     "figure_spread",
     "gate_limits",
     "house_style",
@@ -39,6 +52,9 @@ __all__ = [
     "plot_class_spread",
     "plot_depth_summary",
     "plot_gate_heatmap",
+    "plot_redundancy",
+    "plot_selectivity",
+    "plot_similarity",
     "save",
     "save_caption",
     "save_table",

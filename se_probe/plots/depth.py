@@ -23,7 +23,14 @@ from se_probe.plots.layout import (
 from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
 from se_probe.stats import MARGIN
 
-__all__ = ["QUANTITIES", "Quantity", "figure_depth", "plot_depth_summary"]
+__all__ = [
+    "QUANTITIES",
+    "Quantity",
+    "figure_depth",
+    "label_blocks",
+    "plot_depth_summary",
+    "shade_stages",
+]
 
 Quantity = Literal[
     "separability",
@@ -98,13 +105,13 @@ def plot_depth_summary(
         figure = drawn.get_figure(root=True)
         if ax is None and figure is not None:
             set_margins(figure, **_MARGINS)
-        _shade_stages(drawn, view)
+        shade_stages(drawn, view)
         for name in quantities:
             _draw_quantity(drawn, view, name)
         if not any(np.isfinite(view[name]).any() for name in quantities):
             why = _why_unknown(quantities)
             drawn.text(0.5, 0.5, why, transform=drawn.transAxes, ha="center")
-        _label_blocks(drawn, [str(name) for name in view["block"].values])
+        label_blocks(drawn, [str(name) for name in view["block"].values])
         top = _top(view[list(quantities)])
         drawn.set_ylim(-0.04 * top, 1.04 * top)
         drawn.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -249,12 +256,13 @@ def _why_unknown(quantities: Sequence[Quantity]) -> str:
     return "too few images"
 
 
-def _shade_stages(ax: Axes, view: xr.Dataset) -> None:
+def shade_stages(ax: Axes, view: xr.Dataset) -> None:
+    """Tell the stages of a view along `block` apart by their background."""
     for x in np.flatnonzero(view["stage"].values % 2 == 1):
         ax.axvspan(x - 0.5, x + 0.5, color="0.96", linewidth=0, zorder=0)
 
 
-def _label_blocks(ax: Axes, names: Sequence[str]) -> None:
+def label_blocks(ax: Axes, names: Sequence[str]) -> None:
     """Names of the blocks on the x axis: all of them, or every second, third, ..."""
     room = axes_size(ax)[0] / len(names) / text_scale()
     is_narrow = room < _LETTER_WIDTH * max(map(len, names))

@@ -2,23 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
-from matplotlib.figure import Figure
 
 from se_probe.errors import UsageError
 from se_probe.gates import block_names
+from se_probe.plots.channels import ChannelFigures
 from se_probe.plots.depth import figure_depth
+from se_probe.plots.drawn import Drawn, Look
 from se_probe.plots.heatmap import Limits, figure_heatmaps, own_limits, panel_rows
 from se_probe.plots.labels import gate_limits
-from se_probe.plots.layout import Width, inches
 from se_probe.plots.profiles import figure_profiles
-from se_probe.plots.rows import check_cmap
 from se_probe.plots.saving import save, save_caption, save_table
 from se_probe.plots.spread import figure_spread, spread_limits
 from se_probe.plots.style import N_NAMED, Styles, styles_of, use_style
@@ -42,71 +39,11 @@ from se_probe.views import (
     spread_caption,
 )
 
-__all__ = ["FIGURES", "Look", "write_figures"]
+__all__ = ["ALL_FIGURES", "FIGURES", "Look", "write_figures"]
 
+# Those that are drawn where none is asked for, and all that can be.
 FIGURES = ("profiles", "spread", "heatmap", "depth")
-
-
-@dataclass(frozen=True)
-class Look:
-    """How figures look; what they show is the views' business.
-
-    Parameters
-    ----------
-    cmap : str, default "viridis"
-        Colour map of the heatmaps.
-    limits : "own" or tuple of float, default "own"
-        Gates at the ends of the heatmaps' colour bars: each block's own 1st and 99th
-        percentile, or a pair for all.
-    width : "page", "column" or float, default "page"
-        7 inches, 3.5 inches, or as many as are said.
-    title : str
-        Over all panels.
-    style : path, optional
-        A .mplstyle file, or a style of matplotlib, over the package's own.
-    styles : mapping of str to mapping, optional
-        Line properties of classes, by any accepted name.
-    """
-
-    cmap: str = "viridis"
-    limits: Literal["own"] | tuple[float, float] = "own"
-    width: Width = "page"
-    title: str = ""
-    style: str | Path | None = None
-    styles: Styles = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Refuse what cannot be drawn before anything is computed.
-
-        Raises
-        ------
-        UsageError
-            If there is no such colour map, width or style, or the limits are no range.
-        """
-        check_cmap(self.cmap)
-        inches(self.width)
-        if self.limits != "own" and not self.limits[0] < self.limits[1]:
-            low, high = self.limits
-            raise UsageError(
-                f"expected two limits, the smaller first, got {low:g} and {high:g}"
-            )
-        with use_style(self.style or {}):
-            pass
-
-    @property
-    def common_limits(self) -> tuple[float, float] | None:
-        """The pair for all heatmaps; None where each has its own."""
-        return None if self.limits == "own" else self.limits
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A figure, its numbers and its caption, under the name of its files."""
-
-    name: str
-    figure: Figure
-    numbers: xr.Dataset | pd.DataFrame
-    caption: str
+ALL_FIGURES = (*FIGURES, "selectivity", "redundancy", "similarity")
 
 
 def write_figures(
@@ -135,7 +72,8 @@ def write_figures(
     selection : Selection, optional
         Which classes, blocks and channels.
     figures : sequence of str
-        Some of "profiles", "spread", "heatmap", "depth".
+        Some of "profiles", "spread", "heatmap", "depth", "selectivity", "redundancy"
+        (with "correlations" of the most redundant block) and "similarity".
     formats : sequence of str
         Some of "png", "pdf", "svg".
     pair : sequence of str, optional
@@ -174,7 +112,7 @@ def write_figures(
     _check_figures(figures, batches)
     look.check()
     selection = selection or Selection()
-    chosen = selection.resolve(record)
+    chosen, blocks_asked = selection.resolve(record), selection.blocks is not None
     selection = replace(selection, classes=chosen.classes, blocks=chosen.blocks)
     n_rows = panel_rows(len(chosen.blocks), look.width)
     rows_of = _Rows(selection, n_rows, channel_order, progress)
@@ -190,7 +128,7 @@ def write_figures(
             "depth", lambda: depth_profile(record, moments(), progress=progress)
         )
 
-    def drawn() -> Iterator[_Drawn]:
+    def drawn() -> Iterator[Drawn]:
         if {"profiles", "spread"} & set(figures):
             yield from _curves(moments(), selection, pair, figures, look, source)
         if "heatmap" in figures:
@@ -198,7 +136,15 @@ def write_figures(
         yield from _batch_heatmaps(parts, look, source)
         if "depth" in figures:
             figure = figure_depth(depth(), width=look.width, title=look.title)
-            yield _Drawn("depth", figure, depth(), depth_caption(depth(), source))
+            yield Drawn("depth", figure, depth(), depth_caption(depth(), source))
+        blocks = chosen.blocks if blocks_asked else None
+        by_channel = ChannelFigures(record, kept, blocks, look, source, progress)
+        if "selectivity" in figures:
+            yield by_channel.selectivity(moments())
+        if "redundancy" in figures:
+            yield from by_channel.redundancy()
+        if "similarity" in figures:
+            yield by_channel.similarity(moments())
 
     paths: list[Path] = []
     with use_style(look.style) if look.style else nullcontext():
@@ -249,7 +195,7 @@ def _curves(
     figures: Sequence[str],
     look: Look,
     source: Source,
-) -> Iterator[_Drawn]:
+) -> Iterator[Drawn]:
     """Profiles and spread, on one gate axis and with one style for each class."""
     profiles = class_profiles(moments, selection)
     names = find_classes(moments, pair) if pair else default_pair(profiles)
@@ -271,7 +217,7 @@ def _curves(
             title=look.title,
         )
         caption = profiles_caption(profiles, source)
-        yield _Drawn("profiles", figure, profiles, caption)
+        yield Drawn("profiles", figure, profiles, caption)
     if "spread" in figures:
         figure = figure_spread(
             spread,
@@ -281,7 +227,7 @@ def _curves(
             width=look.width,
             title=look.title,
         )
-        yield _Drawn("spread", figure, spread, spread_caption(spread, source))
+        yield Drawn("spread", figure, spread, spread_caption(spread, source))
 
 
 def _of(view: xr.Dataset, styles: Styles) -> Styles:
@@ -297,7 +243,7 @@ def _heatmap(
     *,
     limits: Limits | None = None,
     title: str = "",
-) -> _Drawn:
+) -> Drawn:
     figure = figure_heatmaps(
         rows,
         cmap=look.cmap,
@@ -305,12 +251,12 @@ def _heatmap(
         width=look.width,
         title="\n".join(filter(None, [look.title, title])),
     )
-    return _Drawn(name, figure, rows_table(rows), rows_caption(rows, source))
+    return Drawn(name, figure, rows_table(rows), rows_caption(rows, source))
 
 
 def _batch_heatmaps(
     parts: Sequence[xr.DataArray], look: Look, source: Source
-) -> Iterator[_Drawn]:
+) -> Iterator[Drawn]:
     """Heatmaps of single batches, each block on one scale in all of them."""
     blocks = block_names(parts[0]) if parts else []
     limits = {
@@ -333,10 +279,10 @@ def _batch_heatmaps(
 
 
 def _check_figures(figures: Sequence[str], batches: Sequence[int]) -> None:
-    unknown = [name for name in figures if name not in FIGURES]
+    unknown = [name for name in figures if name not in ALL_FIGURES]
     if unknown:
         raise UsageError(
-            f"figures are {', '.join(FIGURES)}; got {', '.join(map(repr, unknown))}"
+            f"figures are {', '.join(ALL_FIGURES)}; got {', '.join(map(repr, unknown))}"
         )
     if batches and "heatmap" not in figures:
         raise UsageError("batches are drawn as heatmaps: add heatmap to the figures")

@@ -9,6 +9,7 @@ have no common order.
 
 from se_probe.stats.channels import BEHAVIOURS, channel_table, class_selectivity
 from se_probe.stats.counting import MARGIN
+from se_probe.stats.covariance import effective_rank, redundancy, some_rows
 from se_probe.stats.extremes import saturation
 from se_probe.stats.kept import Kept
 from se_probe.stats.moments import (
@@ -53,17 +54,20 @@ __all__ = [
     "class_selectivity",
     "class_similarity",
     "compare_without_order",
+    "effective_rank",
     "input_dependence",
     "moments_of",
     "rank_agreement",
     "rank_blocks",
     "record_summary",
+    "redundancy",
     "reference_curve",
     "repeated_classes",
     "require_images",
     "saturation",
     "separability",
     "shuffled_class_means",
+    "some_rows",
     "variance_shares",
     "wilson_interval",
 ]

@@ -10,11 +10,16 @@ from se_probe.views.batches import batch_rows
 from se_probe.views.binning import fit_rows
 from se_probe.views.captions import (
     Source,
+    correlations_caption,
     depth_caption,
     profiles_caption,
+    redundancy_caption,
     rows_caption,
+    selectivity_caption,
+    similarity_caption,
     spread_caption,
 )
+from se_probe.views.clustering import cluster_order
 from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
 from se_probe.views.extremes import extremes
@@ -22,6 +27,12 @@ from se_probe.views.history import learning_curve
 from se_probe.views.image_map import image_map
 from se_probe.views.pairs import RecordPair, paired_rows
 from se_probe.views.profiles import class_profiles
+from se_probe.views.redundancy import (
+    describe_redundancy,
+    gate_correlations,
+    most_redundant,
+    redundancy_profile,
+)
 from se_probe.views.rows import ChannelOrder, rows_table, sorted_rows
 from se_probe.views.selection import (
     Chosen,
@@ -37,9 +48,17 @@ from se_probe.views.selection import (
     pick_channels,
 )
 from se_probe.views.selectivity import describe_selectivity, selectivity_profile
+from se_probe.views.similarity import (
+    MAX_LABELLED,
+    class_similarities,
+    describe_similarity,
+    nearest_classes,
+    similarity_table,
+)
 from se_probe.views.words import describe_depth, rank_correlation
 
 __all__ = [
+    "MAX_LABELLED",
     "ChannelOrder",
     "Chosen",
     "NChannels",
@@ -51,27 +70,40 @@ __all__ = [
     "block_costs",
     "block_part",
     "class_profiles",
+    "class_similarities",
+    "cluster_order",
+    "correlations_caption",
     "default_blocks",
     "default_classes",
     "default_pair",
     "depth_caption",
     "depth_profile",
     "describe_depth",
+    "describe_redundancy",
     "describe_selectivity",
+    "describe_similarity",
     "extremes",
     "find_classes",
     "fit_rows",
     "freezing_costs",
+    "gate_correlations",
     "image_map",
     "learning_curve",
     "listed",
+    "most_redundant",
+    "nearest_classes",
     "paired_rows",
     "pick_channels",
     "profiles_caption",
     "rank_correlation",
+    "redundancy_caption",
+    "redundancy_profile",
     "rows_caption",
     "rows_table",
+    "selectivity_caption",
     "selectivity_profile",
+    "similarity_caption",
+    "similarity_table",
     "sorted_rows",
     "spread_caption",
 ]

@@ -6,13 +6,20 @@ from typing import Any
 import xarray as xr
 
 from se_probe.gates import block_names
+from se_probe.views.redundancy import describe_redundancy
+from se_probe.views.selectivity import describe_selectivity
+from se_probe.views.similarity import MAX_LABELLED, describe_similarity
 from se_probe.views.words import describe_depth
 
 __all__ = [
     "Source",
+    "correlations_caption",
     "depth_caption",
     "profiles_caption",
+    "redundancy_caption",
     "rows_caption",
+    "selectivity_caption",
+    "similarity_caption",
     "spread_caption",
 ]
 
@@ -120,6 +127,103 @@ def depth_caption(view: xr.Dataset, source: Source | None = None) -> str:
         f"{view.sizes['block']} SE blocks, {int(view['n_images'].max()):,} images."
     )
     return _caption(view.attrs, [first, *describe_depth(view)], source)
+
+
+def selectivity_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the selectivity figure.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (block,)
+        From :func:`~se_probe.views.selectivity_profile`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    first = (
+        "Class selectivity (largest class mean against the mean of the other class "
+        f"means) of the channels of {view.sizes['block']} SE blocks: median, middle "
+        "half, and 5th to 95th percentile; in grey the same after the labels were "
+        f"shuffled once (seed {view.attrs['seed']})."
+    )
+    return _caption(view.attrs, [first, *describe_selectivity(view)], source)
+
+
+def redundancy_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the redundancy figure.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (block,)
+        From :func:`~se_probe.views.redundancy_profile`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    first = (
+        f"Effective rank of the gates of {view.sizes['block']} SE blocks, beside the "
+        "numbers of channels and of images, and beside the rank of independent "
+        "channels (the gates of each channel dealt to the images at random)."
+    )
+    return _caption(view.attrs, [first, *describe_redundancy(view)], source)
+
+
+def correlations_caption(view: xr.DataArray, source: Source | None = None) -> str:
+    """Caption of the correlation matrix of one block.
+
+    Parameters
+    ----------
+    view : xr.DataArray, dims (channel, other_channel)
+        From :func:`~se_probe.views.gate_correlations`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    facts, n_shown = view.attrs, view.sizes["channel"]
+    left_out = facts["constant_channels"]
+    first = (
+        f"Correlation over {facts['n_images']:,} images between the gates of "
+        f"{n_shown:,} of the {facts['n_channels']:,} channels of {facts['block']}, "
+        "ordered by clustering (average linkage on 1 - correlation)."
+    )
+    rest = f"{left_out:,} constant channels are left out." if left_out else ""
+    return _caption(facts, [first, rest], source)
+
+
+def similarity_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the similarity of classes.
+
+    Parameters
+    ----------
+    view : xr.Dataset
+        From :func:`~se_probe.views.class_similarities`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    names = [str(name) for name in view["block"].to_numpy()]
+    first = (
+        "Similarity of classes: correlation over channels between the mean gates of "
+        "every two classes, after each channel's mean over the classes was taken off, "
+        f"in {', '.join(names)}. Classes stand in the order of a clustering in "
+        f"{names[-1]}."
+    )
+    sentences = [first, *describe_similarity(view), _classes(view)]
+    if view.sizes["class_name"] > MAX_LABELLED:
+        sentences.append("The table lists the most similar class of each class.")
+    return _caption(view.attrs, sentences, source)
 
 
 def _caption(

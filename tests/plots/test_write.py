@@ -8,7 +8,7 @@ import pytest
 
 from se_probe.checkpoints import load_network
 from se_probe.errors import GateRecordError, UsageError
-from se_probe.gates import make_gates
+from se_probe.gates import make_gates, open_gates, save_gates
 from se_probe.images import open_images
 from se_probe.plots import figure_heatmaps, write_figures
 from se_probe.record import record_gates
@@ -223,3 +223,65 @@ def test_plot_without_classes_draws_from_the_cache_the_second_time(command):
 
     assert status == 0
     assert "using cached gates of" in err
+
+
+# --- figures of channels -------------------------------------------------------------
+
+OF_CHANNELS = ["selectivity", "redundancy", "similarity"]
+
+
+def test_figures_of_channels_come_with_numbers_and_captions(digits, tmp_path):
+    paths, _ = write_figures(digits, tmp_path, figures=OF_CHANNELS, formats=["png"])
+
+    names = ["selectivity", "redundancy", "correlations", "similarity"]
+    ends = (".png", ".csv", ".txt")
+    assert [path.name for path in paths] == [f"{n}{end}" for n in names for end in ends]
+    captions = {name: (tmp_path / f"{name}.txt").read_text() for name in names}
+    assert "From 500 images of 10 classes" in captions["selectivity"]
+    assert "effective rank" in captions["redundancy"]
+    assert "16 of the 16 channels of SE_2_1" in captions["correlations"]
+    assert "Most alike in SE_2_1" in captions["similarity"]
+    assert all("Network: se_lenet" in caption for caption in captions.values())
+    assert len(pd.read_csv(tmp_path / "correlations.csv")) == 16 * 16
+    assert len(pd.read_csv(tmp_path / "similarity.csv")) == 45
+
+
+def test_what_was_kept_of_channels_gives_the_same_bytes(digits, tmp_path, monkeypatch):
+    """Tables with words in them come back from the disk as they were."""
+    monkeypatch.setattr("se_probe.stats.kept._WORTH_KEEPING", 0)
+    record = tmp_path / "run.zarr"
+    save_gates(digits, record)
+
+    for folder in ("first", "second"):
+        write_figures(
+            open_gates(record),
+            tmp_path / folder,
+            figures=OF_CHANNELS,
+            formats=["png"],
+            path=record,
+        )
+
+    for path in sorted((tmp_path / "first").iterdir()):
+        assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
+
+
+def test_only_the_blocks_asked_for_are_compared(tmp_path):
+    record = two_blocks()
+
+    write_figures(
+        record,
+        tmp_path,
+        Selection(blocks=["SE_3_1"]),
+        figures=["similarity", "redundancy"],
+        formats=["png"],
+    )
+
+    assert set(pd.read_csv(tmp_path / "similarity.csv")["block"]) == {"SE_3_1"}
+    assert "channels of SE_3_1" in (tmp_path / "correlations.txt").read_text()
+
+
+def test_similarity_of_two_classes_says_what_it_needs(tmp_path):
+    record = two_blocks().isel(image=slice(8))
+
+    with pytest.raises(GateRecordError, match="needs three of them"):
+        write_figures(record, tmp_path, figures=["similarity"], formats=["png"])

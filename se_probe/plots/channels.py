@@ -1,0 +1,83 @@
+"""The figures of channels: what each gate prefers, and which gates are alike."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from se_probe.plots.drawn import Drawn, Look
+from se_probe.plots.redundancy import figure_correlations, figure_redundancy
+from se_probe.plots.selectivity import figure_selectivity
+from se_probe.plots.similarity import figure_similarity
+from se_probe.progress import Progress
+from se_probe.stats import Kept, channel_table
+from se_probe.views import (
+    Source,
+    class_similarities,
+    correlations_caption,
+    gate_correlations,
+    most_redundant,
+    redundancy_caption,
+    redundancy_profile,
+    selectivity_caption,
+    selectivity_profile,
+    similarity_caption,
+    similarity_table,
+)
+
+__all__ = ["ChannelFigures"]
+
+
+@dataclass(frozen=True)
+class ChannelFigures:
+    """The figures of channels: of all blocks, or of those that are asked for."""
+
+    record: xr.DataArray
+    kept: Kept
+    blocks: list[str] | None
+    look: Look
+    source: Source
+    progress: Progress | None
+
+    def selectivity(self, moments: xr.Dataset) -> Drawn:
+        """How much channels prefer one class."""
+        table = self.kept.get(
+            "channels",
+            lambda: channel_table(self.record, moments, progress=self.progress),
+        )
+        view = selectivity_profile(table)
+        figure = figure_selectivity(view, **self._look)
+        return Drawn(
+            "selectivity", figure, view, selectivity_caption(view, self.source)
+        )
+
+    def redundancy(self) -> Iterator[Drawn]:
+        """How many gates are independent, and which move together in one block."""
+        view = self.kept.get("redundancy", lambda: redundancy_profile(self.record))
+        figure = figure_redundancy(view, **self._look)
+        yield Drawn("redundancy", figure, view, redundancy_caption(view, self.source))
+        shown = view if self.blocks is None else view.sel(block=self.blocks)
+        if not np.isfinite(shown["independent_share"].to_numpy()).any():
+            return
+        matrix = gate_correlations(self.record, most_redundant(shown))
+        figure = figure_correlations(matrix, **self._look)
+        numbers, caption = (
+            matrix.to_dataset(),
+            correlations_caption(matrix, self.source),
+        )
+        yield Drawn("correlations", figure, numbers, caption)
+
+    def similarity(self, moments: xr.Dataset) -> Drawn:
+        """Which classes have similar gates."""
+        view = class_similarities(
+            self.record, self.blocks, moments, progress=self.progress
+        )
+        figure = figure_similarity(view, **self._look)
+        caption = similarity_caption(view, self.source)
+        return Drawn("similarity", figure, similarity_table(view), caption)
+
+    @property
+    def _look(self) -> dict[str, Any]:
+        return {"width": self.look.width, "title": self.look.title}
