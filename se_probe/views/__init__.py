@@ -8,6 +8,7 @@ the table beside a picture is ``view.to_dataframe()``. Nothing is drawn here.
 
 from se_probe.views.batches import batch_rows
 from se_probe.views.binning import fit_rows
+from se_probe.views.by_class import gates_by_class
 from se_probe.views.captions import (
     Source,
     correlations_caption,
@@ -87,6 +88,7 @@ __all__ = [
     "fit_rows",
     "freezing_costs",
     "gate_correlations",
+    "gates_by_class",
     "image_map",
     "learning_curve",
     "listed",
