@@ -187,9 +187,11 @@ def _inside(folder: Path, image_id: str) -> Path | None:
 
 
 def _from_source(source: PictureSource) -> _Read:
-    numbers = {image_id: k for k, image_id in enumerate(source.image_ids)}
+    numbers: dict[str, int] = {}
 
     def read(image_id: str) -> Image.Image | None:
+        if not numbers:  # a source may be one that is opened when it is asked
+            numbers.update({name: k for k, name in enumerate(source.image_ids)})
         if image_id not in numbers:
             return None
         picture = source.pictures.read(numbers[image_id])

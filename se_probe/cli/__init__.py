@@ -28,6 +28,7 @@ COMMANDS = {
     "plot": "Draw the gates of a network, class by class, with the numbers beside "
     "each figure.",
     "channels": "Tell what the gate of each channel does, in one table.",
+    "explore": "Show linked views of a gate record in the browser.",
     "rank": "Rank SE blocks by how well the network could do without their gates.",
     "prune": "Remove SE blocks from a network, or freeze their gates and fold them "
     "away.",

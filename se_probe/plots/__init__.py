@@ -10,7 +10,12 @@ for good. :func:`save` and :func:`save_table` are the only places that write.
 from se_probe.plots.cost import figure_block_costs, figure_freezing_curve
 from se_probe.plots.depth import figure_depth, plot_depth_summary
 from se_probe.plots.drawn import Look
-from se_probe.plots.heatmap import figure_heatmaps, panel_rows, plot_gate_heatmap
+from se_probe.plots.heatmap import (
+    figure_heatmaps,
+    own_limits,
+    panel_rows,
+    plot_gate_heatmap,
+)
 from se_probe.plots.labels import gate_limits
 from se_probe.plots.learning_curve import figure_learning_curve
 from se_probe.plots.pairs import figure_pairs
@@ -47,6 +52,7 @@ __all__ = [
     "figure_spread",
     "gate_limits",
     "house_style",
+    "own_limits",
     "panel_rows",
     "plot_class_profile",
     "plot_class_spread",

@@ -23,7 +23,7 @@ from se_probe.views.captions import (
 from se_probe.views.clustering import cluster_order
 from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
-from se_probe.views.extremes import extremes
+from se_probe.views.extremes import ENDS, End, extremes
 from se_probe.views.history import learning_curve
 from se_probe.views.image_map import image_map
 from se_probe.views.pairs import RecordPair, paired_rows
@@ -59,9 +59,11 @@ from se_probe.views.similarity import (
 from se_probe.views.words import describe_depth, rank_correlation
 
 __all__ = [
+    "ENDS",
     "MAX_LABELLED",
     "ChannelOrder",
     "Chosen",
+    "End",
     "NChannels",
     "RecordPair",
     "Sampling",

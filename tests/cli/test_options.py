@@ -109,6 +109,12 @@ OPTIONS = {
         "--json": False,
         "--quiet": False,
     },
+    "explore": {
+        "RECORD": REQUIRED,
+        "--data": None,
+        "--port": None,
+        "--no-browser": False,
+    },
     "rank": {
         "RECORD": REQUIRED,
         "--by": "input_dependence",
