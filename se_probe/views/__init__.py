@@ -21,11 +21,11 @@ from se_probe.views.captions import (
     spread_caption,
 )
 from se_probe.views.clustering import cluster_order
+from se_probe.views.components import image_map
 from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
-from se_probe.views.extremes import ENDS, End, extremes
+from se_probe.views.ends import ENDS, End, extremes
 from se_probe.views.history import learning_curve
-from se_probe.views.image_map import image_map
 from se_probe.views.pairs import RecordPair, paired_rows
 from se_probe.views.profiles import class_profiles
 from se_probe.views.redundancy import (

@@ -64,7 +64,7 @@ def test_int8_files_are_smaller_and_nearly_right(served, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_convolutions_of_an_int8_file_run_on_integers(tmp_path):
-    # SiLU uses the output of a convolution twice, which signed activations left in fp32.
+    # SiLU uses the output of a convolution twice; signed activations left that in fp32.
     network = flow_network(lambda net, x: net.plain(net.se(silu(net.bn(x)))))
     export_network(network, tmp_path / "net.onnx", any_size=False)
 
