@@ -29,6 +29,8 @@ COMMANDS = {
     "each figure.",
     "channels": "Tell what the gate of each channel does, in one table.",
     "explore": "Show linked views of a gate record in the browser.",
+    "exchange": "Exchange the gates of SE blocks between images and measure what that "
+    "does.",
     "rank": "Rank SE blocks by how well the network could do without their gates.",
     "prune": "Remove SE blocks from a network, or freeze their gates and fold them "
     "away.",

@@ -66,6 +66,7 @@ def effects(
         "image_id": ("image", ids[donors.own]),
     }
     about = measured_on(network, donors.images, answers) | {
+        "sha256": network.provenance.sha256,
         "n_single": donors.n_single,
         "n_unrecorded": donors.n_unrecorded,
         "n_classes": len(set(donors.class_names)),

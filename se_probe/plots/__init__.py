@@ -10,6 +10,7 @@ for good. :func:`save` and :func:`save_table` are the only places that write.
 from se_probe.plots.cost import figure_block_costs, figure_freezing_curve
 from se_probe.plots.depth import figure_depth, plot_depth_summary
 from se_probe.plots.drawn import Look
+from se_probe.plots.exchange import figure_exchange, plot_exchange
 from se_probe.plots.heatmap import (
     figure_heatmaps,
     own_limits,
@@ -41,6 +42,7 @@ __all__ = [
     "figure_block_costs",
     "figure_correlations",
     "figure_depth",
+    "figure_exchange",
     "figure_freezing_curve",
     "figure_heatmaps",
     "figure_learning_curve",
@@ -57,6 +59,7 @@ __all__ = [
     "plot_class_profile",
     "plot_class_spread",
     "plot_depth_summary",
+    "plot_exchange",
     "plot_gate_heatmap",
     "plot_redundancy",
     "plot_selectivity",

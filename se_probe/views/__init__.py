@@ -13,6 +13,7 @@ from se_probe.views.captions import (
     Source,
     correlations_caption,
     depth_caption,
+    exchange_caption,
     profiles_caption,
     redundancy_caption,
     rows_caption,
@@ -25,6 +26,7 @@ from se_probe.views.components import image_map
 from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
 from se_probe.views.ends import ENDS, End, extremes
+from se_probe.views.exchange import describe_exchange, exchange_costs
 from se_probe.views.history import learning_curve
 from se_probe.views.pairs import RecordPair, paired_rows
 from se_probe.views.profiles import class_profiles
@@ -82,9 +84,12 @@ __all__ = [
     "depth_caption",
     "depth_profile",
     "describe_depth",
+    "describe_exchange",
     "describe_redundancy",
     "describe_selectivity",
     "describe_similarity",
+    "exchange_caption",
+    "exchange_costs",
     "extremes",
     "find_classes",
     "fit_rows",

@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from se_probe.gates import block_names
+from se_probe.views.exchange import describe_exchange
 from se_probe.views.redundancy import describe_redundancy
 from se_probe.views.selectivity import describe_selectivity
 from se_probe.views.similarity import MAX_LABELLED, describe_similarity
@@ -15,6 +16,7 @@ __all__ = [
     "Source",
     "correlations_caption",
     "depth_caption",
+    "exchange_caption",
     "profiles_caption",
     "redundancy_caption",
     "rows_caption",
@@ -224,6 +226,32 @@ def similarity_caption(view: xr.Dataset, source: Source | None = None) -> str:
     if view.sizes["class_name"] > MAX_LABELLED:
         sentences.append("The table lists the most similar class of each class.")
     return _caption(view.attrs, sentences, source)
+
+
+def exchange_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the exchange figure, which says in words what it shows.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (extent, block, treatment)
+        From :func:`~se_probe.views.exchange_costs`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    about = view.attrs
+    first = (
+        "KL divergence from the unaltered network when the gates of SE blocks are "
+        "exchanged: for 1 (identity), for the mean gates of all images (frozen) or of "
+        "the other images of the class (class_mean), for the gates of another image of "
+        f"the class (same_class) or of another class (other_class); the same "
+        f"{about['n_images']:,} images of {about['n_classes']:,} classes in all. Bars "
+        "are 95 % intervals."
+    )
+    return _caption(about, [first, *describe_exchange(view)], source)
 
 
 def _caption(

@@ -1,0 +1,48 @@
+"""What gates carry, as a view and in words."""
+
+from exchanges import BLOCKS, exchanged
+from se_probe.views import describe_exchange, exchange_caption, exchange_costs
+
+
+def test_view_has_a_row_for_each_extent_block_and_treatment():
+    table = exchange_costs(exchanged()).to_dataframe().reset_index()
+
+    assert len(table) == 3 * 3 * 5
+    assert "same_class_donor" not in table
+    row = table[(table.extent == "alone") & (table.treatment == "other_class")]
+    assert row["kl"].tolist() == [0.002, 0.08, 0.9]
+
+
+def test_words_tell_detail_class_and_neither_apart():
+    detail, of_class, depth, neither, became = describe_exchange(
+        exchange_costs(exchanged())
+    )
+
+    assert "in 2 of 3 blocks: SE_3_1 0.080 (0.064 to 0.096), SE_4_1 0.200" in detail
+    assert "in 1 of 3 blocks: SE_4_1 0.700 (0.690 to 0.710)." in of_class
+    assert depth == "From SE_4_1 on the class counts in every block."
+    assert "in 1 of 3 blocks: SE_2_1 0.001" in neither
+    assert "60.0 % (95 % interval 54.0 to 66.0 %) of 200" in became
+    assert became.endswith("become the donor's class; 3.0 % by chance.")
+
+
+def test_words_where_nothing_counts():
+    view = exchange_costs(exchanged(n_donors_known=0))
+    for name in ("kl", "kl_low", "kl_high", "class_kl_low", "class_kl"):
+        view[name] = view[name] * 0 - (name == "class_kl_low")
+
+    detail, of_class, depth, neither, became = describe_exchange(view)
+
+    assert detail.endswith("in none of 3 blocks.")
+    assert of_class.endswith("in none of 3 blocks.")
+    assert depth == "In the last block, SE_4_1, the class does not count."
+    assert all(block in neither for block in BLOCKS)
+    assert "is not known: the network knows no class" in became
+
+
+def test_caption_says_on_how_many_images_and_from_where():
+    caption = exchange_caption(exchange_costs(exchanged()), {"record": "run.zarr"})
+
+    assert "the same 200 images of 10 classes" in caption
+    assert "Network: se_net" in caption
+    assert "Record: run.zarr" in caption
