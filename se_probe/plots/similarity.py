@@ -18,6 +18,7 @@ _LETTER_WIDTH = 0.062
 _BAR = 0.65
 _ONE_LINE = 4.5  # inches of a figure in which the sample and the order fit one line
 _MAX_COLUMNS = 3
+_MANY, _LARGEST = 5.0, 3.4  # inches: a figure of several columns, a panel
 
 
 def plot_similarity(view: xr.Dataset, block: str, *, ax: Axes) -> Axes:
@@ -68,35 +69,49 @@ def figure_similarity(
     Figure
     """
     blocks = [str(name) for name in view["block"].to_numpy()]
-    n_classes, n_images = view.sizes["class_name"], int(view["count"].sum())
-    total, scale = inches(width), text_scale()
-    n_columns = min(len(blocks), _MAX_COLUMNS if total >= 5 else 1)
-    n_rows = -(-len(blocks) // n_columns)
-    names = scale * _names_width(view)
-    side = min((total - names - scale * _BAR) / n_columns, 3.4)
-    if n_classes <= MAX_LABELLED:
-        side = max(side, scale * _NAME_HEIGHT * n_classes)
     with house_style():
-        size = n_columns * side + names + scale * _BAR, n_rows * (side + 0.3 * scale)
-        fig = Figure((size[0], size[1] + 0.25 * scale), layout="constrained")
-        grid = fig.subplots(n_rows, n_columns, squeeze=False).ravel()
-        for position, (block, ax) in enumerate(zip(blocks, grid, strict=False)):
+        size, n_columns = _layout(view, inches(width))
+        fig = Figure(size, layout="constrained")
+        grid = fig.subplots(-(-len(blocks) // n_columns), n_columns, squeeze=False)
+        axes = list(grid.ravel())
+        for position, (block, ax) in enumerate(zip(blocks, axes, strict=False)):
             plot_similarity(view, block, ax=ax)
             ax.set_title(letter(position, len(blocks), block))
             if position % n_columns:
                 ax.set_yticks([])
-        for unused in grid[len(blocks) :]:
+        for unused in axes[len(blocks) :]:
             unused.remove()
-        order = f"in the order of a clustering in {blocks[-1]}"
-        fig.supxlabel(
-            f"{n_classes:,} classes, {n_images:,} images, {order}", size=8 * scale
-        )
-        used = list(grid[: len(blocks)])
+        fig.supxlabel(_sample(view, size[0]), fontsize=7 * text_scale())
+        used = axes[: len(blocks)]
         add_bar(fig, used[0].images[0], used, "similarity of mean gates")
         if title:
             fig.suptitle(title)
         finish(fig)
     return fig
+
+
+def _layout(view: xr.Dataset, total: float) -> tuple[tuple[float, float], int]:
+    """Size of the figure in inches, and how many panels stand side by side."""
+    n_blocks, n_classes, scale = (
+        view.sizes["block"],
+        view.sizes["class_name"],
+        text_scale(),
+    )
+    n_columns = min(n_blocks, _MAX_COLUMNS if total >= _MANY else 1)
+    beside = scale * (_names_width(view) + _BAR)
+    side = min((total - beside) / n_columns, _LARGEST)
+    if n_classes <= MAX_LABELLED:
+        side = max(side, scale * _NAME_HEIGHT * n_classes)
+    n_rows = -(-n_blocks // n_columns)
+    height = n_rows * (side + 0.3 * scale) + 0.25 * scale
+    return (n_columns * side + beside, height), n_columns
+
+
+def _sample(view: xr.Dataset, width: float) -> str:
+    n_classes, n_images = view.sizes["class_name"], int(view["count"].sum())
+    between = ", " if width > _ONE_LINE * text_scale() else ",\n"
+    order = f"in the order of a clustering in {view['block'].to_numpy()[-1]}"
+    return f"{n_classes:,} classes, {n_images:,} images{between}{order}"
 
 
 def _names_width(view: xr.Dataset) -> float:
