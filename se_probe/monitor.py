@@ -65,8 +65,9 @@ class GateMonitor:
         ``lambda numbers, step: [writer.add_scalar(k, v, step) for k, v in
         numbers.items()]``; Weights & Biases: ``lambda numbers, step: run.log(numbers,
         step=step)``.
-    every : int, default 100
-        Batches between two calls; each tells of the batches since the one before.
+    every : int or None, default 100
+        Batches between two calls; each tells of the batches since the one before. None
+        calls only when :meth:`tell` is called, for example after an epoch.
 
     Raises
     ------
@@ -100,9 +101,9 @@ class GateMonitor:
         sample: Tensor,
         log: Log | None = None,
         *,
-        every: int = 100,
+        every: int | None = 100,
     ) -> None:
-        if every < 1:
+        if every is not None and every < 1:
             raise UsageError(f"expected every at least 1 batch, got {every}")
         _refuse_compiled(model)
         self.model, self.log, self.every = unwrap(model), log, every
@@ -111,6 +112,7 @@ class GateMonitor:
         self._group = _process_group(model)
         self._sums: Tensor | None = None
         self._counts = np.zeros(2)  # images, and batches, since the last log
+        self._is_varied: Tensor | bool = False  # whether images of a batch differed
         self._warned: set[tuple[str, str]] = set()
         self._hooks = ExitStack()
 
@@ -137,9 +139,10 @@ class GateMonitor:
             batches, so that the training of the weights does not count as one;
             `saturated_closed` and `saturated_open`, the shares of gates within 0.05 of
             0 and of 1 (NaN for gates that do not end there). NaN before the first
-            batch. `n_images` and `n_batches` are attributes.
+            batch. `n_images`, `n_batches`, and `images_differ`, whether there were two
+            different images in one batch, are attributes.
         """
-        sums, (n_images, n_batches) = self._gathered()
+        sums, (n_images, n_batches, n_varied) = self._gathered()
         names = [block.name for block in self.blocks]
         widths = [block.channels for block in self.blocks]
         starts = np.cumsum([0, *widths[:-1]])
@@ -164,22 +167,46 @@ class GateMonitor:
         return xr.Dataset(
             {name: ("block", values) for name, values in columns.items()},
             coords={"block": names},
-            attrs={"n_images": int(n_images), "n_batches": int(n_batches)},
+            attrs={
+                "n_images": int(n_images),
+                "n_batches": int(n_batches),
+                "images_differ": bool(n_varied),
+            },
         )
+
+    def tell(self) -> xr.Dataset:
+        """Log how the blocks were since the last log, warn where one is in trouble.
+
+        The numbers then start anew. Under ``DistributedDataParallel`` every process
+        has to call it, and the process of rank 0 logs.
+
+        Returns
+        -------
+        xr.Dataset, dims (block,)
+            As of :meth:`summary`.
+        """
+        summary = self.summary()
+        self._sums, self._counts, self._is_varied = None, np.zeros(2), False
+        if self._group is not None and torch.distributed.get_rank(self._group) != 0:
+            return summary
+        self._warn(summary)
+        if self.log is not None:
+            self.log(_flat(summary), self.n_batches)
+        return summary
 
     def _end_of(self, capture: GateCapture) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             if not module.training:
                 return
-            self._add(capture.take())
+            self._add(capture.take(), _has_different_rows(args))
             self.n_batches += 1
-            if self.n_batches % self.every == 0:
-                self._tell()
+            if self.every is not None and self.n_batches % self.every == 0:
+                self.tell()
 
         return hook
 
     @torch.no_grad()
-    def _add(self, gates: Tensor) -> None:
+    def _add(self, gates: Tensor, is_varied: Tensor) -> None:
         # Mixed precision gates have too few digits for sums.
         gates = gates.float()
         # About the batch's own mean: rounding costs little where gates hardly move.
@@ -189,6 +216,8 @@ class GateMonitor:
         sums = torch.stack([part.sum(dim=0, dtype=torch.float32) for part in parts])
         self._sums = sums if self._sums is None else self._sums.add_(sums)
         self._counts += len(gates), 1
+        # On the device: asking for its value would wait for the batch.
+        self._is_varied = is_varied | self._is_varied
 
     def _gathered(
         self,
@@ -196,22 +225,14 @@ class GateMonitor:
         """Sums and counts of all processes, on the CPU."""
         n_channels = sum(block.channels for block in self.blocks)
         sums = self._sums if self._sums is not None else torch.zeros(4, n_channels)
-        counts = torch.tensor(self._counts, dtype=torch.float32, device=sums.device)
+        numbers = [*self._counts, float(self._is_varied)]
+        counts = torch.tensor(numbers, dtype=torch.float32, device=sums.device)
         if self._group is not None:
             sums = sums.clone()
             torch.distributed.all_reduce(sums, group=self._group)
             torch.distributed.all_reduce(counts, group=self._group)
         rows = dict(zip(_SUMS, sums.double().cpu().numpy(), strict=True))
         return rows, counts.double().cpu().numpy()
-
-    def _tell(self) -> None:
-        summary = self.summary()
-        self._sums, self._counts = None, np.zeros(2)
-        if self._group is not None and torch.distributed.get_rank(self._group) != 0:
-            return
-        self._warn(summary)
-        if self.log is not None:
-            self.log(_flat(summary), self.n_batches)
 
     def _warn(self, summary: xr.Dataset) -> None:
         for what, is_so in _troubles(summary).items():
@@ -230,9 +251,9 @@ class GateMonitor:
 
 
 def _troubles(summary: xr.Dataset) -> Mapping[str, xr.DataArray]:
-    # One image a batch has no variance within it, which says nothing of the block.
-    has_spread = summary.attrs["n_images"] > summary.attrs["n_batches"]
-    collapsed = (summary["input_dependence"] < _CONSTANT) & has_spread
+    # Equal images, or one a batch, have equal gates, which says nothing of the block.
+    is_constant = summary["input_dependence"] < _CONSTANT
+    collapsed = is_constant & summary.attrs["images_differ"]
     return {
         "the same for different images: collapsed": collapsed,
         "saturated at 0 (more than 95 % of them)": summary["saturated_closed"]
@@ -240,6 +261,14 @@ def _troubles(summary: xr.Dataset) -> Mapping[str, xr.DataArray]:
         "saturated at 1 (more than 95 % of them)": summary["saturated_open"]
         > _NEARLY_ALL,
     }
+
+
+def _has_different_rows(args: tuple[Any, ...]) -> Tensor:
+    """Whether the network was shown different images; yes where that is not known."""
+    if not args or not isinstance(args[0], Tensor):
+        return torch.tensor(True)
+    images = args[0].detach()
+    return (images[1:] != images[:1]).any()
 
 
 def _flat(summary: xr.Dataset) -> dict[str, float]:

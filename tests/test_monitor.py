@@ -43,7 +43,8 @@ def test_one_batch_gives_the_numbers_of_its_record(model):
     np.testing.assert_allclose(found["sd"], sds, rtol=1e-4)
     for end in ("saturated_closed", "saturated_open"):
         np.testing.assert_allclose(found[end], saturation(record)[end], atol=1e-6)
-    assert found.attrs == {"n_images": len(pixels), "n_batches": 1}
+    expected = {"n_images": len(pixels), "n_batches": 1, "images_differ": True}
+    assert found.attrs == expected
 
 
 def gates_by_hand(model, pixels):
@@ -179,6 +180,45 @@ def test_one_image_a_batch_says_nothing_of_collapse(model):
     assert not monitor._warned
 
 
+def test_equal_images_say_nothing_of_collapse(model):
+    with GateMonitor(model, batches()[0], every=1) as monitor:
+        model(batches()[0][:1].repeat(4, 1, 1, 1))
+
+    assert not monitor._warned
+    assert monitor.n_batches == 1
+
+
+def test_with_gradient_accumulation_each_forward_pass_is_a_batch(model):
+    """Two halves of a batch, one step of the optimizer."""
+    frozen_norms(model)
+    (whole,) = batches(1)
+    told = []
+
+    with GateMonitor(model, whole, lambda *each: told.append(each), every=2):
+        for half in whole.split(3):
+            step(model, half)
+
+    with GateMonitor(model, whole) as monitor:
+        model(whole)
+    ((numbers, at),) = told
+    assert at == 2
+    for name, mean in monitor.summary()["mean"].to_series().items():
+        assert numbers[f"gates/{name}/mean"] == pytest.approx(mean, rel=1e-5)
+
+
+def test_it_tells_when_it_is_asked(model):
+    told = []
+
+    with GateMonitor(model, batches()[0], lambda *e: told.append(e), every=None) as m:
+        for pixels in batches(3):
+            model(pixels)
+        first, second = m.tell(), m.summary()
+
+    assert [at for _, at in told] == [3]
+    assert first.attrs["n_batches"] == 3
+    assert second.attrs["n_batches"] == 0
+
+
 def test_mixed_precision_is_summed_in_float32(model):
     with GateMonitor(model, batches()[0]) as monitor:
         with torch.autocast("cpu", torch.bfloat16):
@@ -202,7 +242,8 @@ def test_activation_checkpointing_counts_each_batch_once(tiny_network):
         for pixels in batches(3):
             step(model, pixels)
 
-    assert monitor.summary().attrs == {"n_images": 18, "n_batches": 3}
+    found = monitor.summary().attrs
+    assert (found["n_images"], found["n_batches"]) == (18, 3)
 
 
 def test_gates_that_no_module_holds_are_watched():

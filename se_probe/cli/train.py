@@ -163,13 +163,17 @@ def _recipe(arch: str, data: str, given: dict[str, Any]) -> "Recipe":
 
 def _draw(history: "History", folder: Path) -> list[Path]:
     from se_probe.plots import figure_learning_curve, save, save_table
-    from se_probe.views import learning_curve
+    from se_probe.views import gate_health, learning_curve
 
-    stem, view = folder / "learning_curve", learning_curve(history)
-    return [
-        save(figure_learning_curve(view), stem.with_suffix(".png")),
-        save_table(view, stem.with_suffix(".csv")),
+    view, gates = learning_curve(history), gate_health(history)
+    figure = figure_learning_curve(view, gates)
+    written = [
+        save(figure, folder / "learning_curve.png"),
+        save_table(view, folder / "learning_curve.csv"),
     ]
+    if gates is not None:
+        written.append(save_table(gates, folder / "gate_health.csv"))
+    return written
 
 
 def _tell(

@@ -1,5 +1,9 @@
 """Loss and accuracy of a training run, epoch by epoch."""
 
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,42 +17,87 @@ __all__ = ["figure_learning_curve"]
 _SPLITS = {"train": "training images", "test": "held-out images"}
 # Up to so many epochs each is a point of its own.
 _N_MARKED = 30
+# Blocks in a column of the legend.
+_N_IN_COLUMN = 12
 
 
 def figure_learning_curve(
-    view: xr.Dataset, *, width: Width = "page", title: str = ""
+    view: xr.Dataset,
+    gates: xr.Dataset | None = None,
+    *,
+    width: Width = "page",
+    title: str = "",
 ) -> Figure:
-    """Draw the loss and the accuracy after each epoch, in two panels.
+    """Draw the loss and the accuracy after each epoch, and how the gates were.
 
     Parameters
     ----------
     view : xr.Dataset, dims (epoch,)
         From :func:`~se_probe.views.learning_curve`.
+    gates : xr.Dataset, dims (epoch, block), optional
+        From :func:`~se_probe.views.gate_health`: two more panels, with the input
+        dependence and the saturated share of the gates of each block.
     width : "page", "column" or float, default "page"
         7 inches, 3.5 inches, or as many as are said.
     title : str
-        Over both panels.
+        Over all panels.
 
     Returns
     -------
     Figure
     """
+    n_rows = 1 if gates is None else 2
     with house_style():
-        fig = Figure((inches(width), 2.8 * text_scale()), layout="constrained")
+        size = inches(width), (0.6 + 2.2 * n_rows) * text_scale()
+        fig = Figure(size, layout="constrained")
         if title:
             fig.suptitle(title)
-        for ax, quantity in zip(fig.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        grid = fig.subplots(n_rows, 2, squeeze=False)
+        for ax, quantity in zip(grid[0], ("loss", "accuracy"), strict=True):
             _draw(ax, view, quantity)
-        left, right = fig.axes
+        left, right = grid[0]
         left.set_ylabel("cross-entropy (nats)")
         left.set_ylim(bottom=0)
         right.set_ylabel("accuracy (%)")
         _mark_last(right, view)
+        if gates is not None:
+            _draw_gates(grid[1], gates)
         fig.legend(
             *left.get_legend_handles_labels(), loc="outside lower center", ncols=2
         )
         finish(fig)
     return fig
+
+
+def _draw_gates(axes: Sequence[Axes], gates: xr.Dataset) -> None:
+    """Input dependence, and share of gates at an end, of each block by its depth."""
+    n_blocks = gates.sizes["block"]
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, n_blocks))
+    epochs = gates["epoch"].values
+    ends = gates["saturated_closed"] + gates["saturated_open"]
+    for ax, values in zip(axes, (gates["input_dependence"], ends), strict=True):
+        for k, block in enumerate(gates["block"].values):
+            style = {"color": colours[k], "linestyle": DASHES[k % len(DASHES)]}
+            ax.plot(
+                gates["epoch"].values, values.sel(block=block), **style, label=block
+            )
+            if gates.sizes["epoch"] <= _N_MARKED:
+                ax.lines[-1].set(marker="o", markersize=2.5)
+        ax.set_xlabel("epoch")
+        ax.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        ax.set_ylim(bottom=0)
+        if not np.isfinite(values).any():
+            reason = "not known: gates do not end at 0 and 1"
+            ax.text(0.5, 0.5, reason, transform=ax.transAxes, ha="center")
+    axes[0].set_ylabel("input dependence\n(0: constant gates)")
+    axes[1].set_ylabel("share of gates\nat 0 or at 1")
+    axes[1].legend(
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+        ncols=1 + (n_blocks - 1) // _N_IN_COLUMN,
+        title="SE block",
+    )
 
 
 def _draw(ax: Axes, view: xr.Dataset, quantity: str) -> None:

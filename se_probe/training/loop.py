@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch.nn import functional
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.images import LabelledImages
+from se_probe.monitor import GateMonitor
 from se_probe.progress import Progress
 from se_probe.running import (
     autocast,
@@ -24,6 +25,7 @@ from se_probe.running import (
     use_channels_last,
 )
 from se_probe.training.augment import crop_and_flip, draw_shifts_and_flips
+from se_probe.training.health import gate_health_of, watch_health
 from se_probe.training.optimizers import (
     freeze_batch_norm,
     make_optimizer,
@@ -43,6 +45,9 @@ from se_probe.training.state import (
 )
 
 __all__ = ["train_network"]
+
+# Images that the SE blocks are found with before training.
+_N_PROBED = 2
 
 
 def train_network(
@@ -190,6 +195,13 @@ class _Trainer:
         self.n_steps = -(-len(self.train.usable) // recipe.batch_size)
         self.schedule = make_schedule(self.optimizer, recipe, self.n_steps)
         self.n_tested = 0
+        self.monitor = self._watch()
+
+    def _watch(self) -> GateMonitor | None:
+        """Monitor of the gates, found with the first training images."""
+        first = next(self.train.batches(self.train.usable, _N_PROBED), None)
+        sample = None if first is None else first.pixels.to(self.device)
+        return None if sample is None else watch_health(self.model, sample)
 
     def go_on(self, begun: dict[str, Any]) -> History:
         """Take over the weights, the optimizer and the history of a run."""
@@ -216,11 +228,13 @@ class _Trainer:
     def run_epoch(self, epoch: int, progress: Progress | None) -> EpochResult:
         """Train for one epoch, from 0, and look at the held-out images."""
         began = time.perf_counter()
-        train_loss, train_accuracy = self._learn(epoch, progress)
+        with self.monitor or nullcontext():
+            train_loss, train_accuracy = self._learn(epoch, progress)
+        gates = gate_health_of(self.monitor.tell()) if self.monitor else None
         test_loss, test_accuracy = self._look()
         if not math.isfinite(test_loss):
             raise _diverged(epoch, self.recipe)
-        return {
+        result: EpochResult = {
             "epoch": epoch + 1,
             "train_loss": train_loss,
             "train_accuracy": train_accuracy,
@@ -229,6 +243,7 @@ class _Trainer:
             "lr": self.optimizer.param_groups[0]["lr"],
             "seconds": time.perf_counter() - began,
         }
+        return result if gates is None else {**result, "gates": gates}
 
     def _learn(self, epoch: int, progress: Progress | None) -> tuple[float, float]:
         recipe, meter = self.recipe, _Meter()

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import torch
 
@@ -36,7 +36,10 @@ class EpochResult(TypedDict):
     own batches, cropped, smoothed and with the weights of the moment; `test_loss` and
     `test_accuracy` are of the held-out images after the epoch. Losses are mean
     cross-entropies in nats, accuracies between 0 and 1, `lr` that of the last step,
-    `seconds` wall time.
+    `seconds` wall time. `gates` says how the gates of each SE block were over the
+    epoch's training batches, by the block's name: the numbers of
+    :meth:`~se_probe.monitor.GateMonitor.summary`, None where one is not known. Networks
+    without SE blocks have none, and trainings of earlier versions.
     """
 
     epoch: int
@@ -46,6 +49,7 @@ class EpochResult(TypedDict):
     test_accuracy: float
     lr: float
     seconds: float
+    gates: NotRequired[dict[str, dict[str, float | None]]]
 
 
 History = list[EpochResult]

@@ -27,7 +27,7 @@ from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
 from se_probe.views.ends import ENDS, End, extremes
 from se_probe.views.exchange import describe_exchange, exchange_costs
-from se_probe.views.history import learning_curve
+from se_probe.views.history import gate_health, learning_curve
 from se_probe.views.pairs import RecordPair, paired_rows
 from se_probe.views.profiles import class_profiles
 from se_probe.views.redundancy import (
@@ -95,6 +95,7 @@ __all__ = [
     "fit_rows",
     "freezing_costs",
     "gate_correlations",
+    "gate_health",
     "gates_by_class",
     "image_map",
     "learning_curve",

@@ -5,7 +5,7 @@ import pytest
 
 from figures import LOOK
 from se_probe.plots import figure_learning_curve
-from se_probe.views import learning_curve
+from se_probe.views import gate_health, learning_curve
 
 
 def run_of(n_epochs):
@@ -58,6 +58,48 @@ def test_many_epochs_are_drawn_without_markers():
     loss, _ = figure_learning_curve(learning_curve(run_of(200))).axes
 
     assert loss.get_lines()[0].get_marker() in {"", "None"}
+
+
+def health_of(n_epochs, n_blocks=5, known=True):
+    history = run_of(n_epochs)
+    for result in history:
+        result["gates"] = {
+            f"SE_2_{k}": {
+                "input_dependence": k / 40 / result["epoch"],
+                "saturated_closed": 0.01 * k if known else None,
+                "saturated_open": 0.02 * result["epoch"] if known else None,
+            }
+            for k in range(1, n_blocks + 1)
+        }
+    return gate_health(history)
+
+
+def test_health_of_the_gates_is_drawn_below():
+    gates = health_of(4)
+
+    *_, dependence, ends = figure_learning_curve(learning_curve(run_of(4)), gates).axes
+
+    for k, block in enumerate(gates["block"].values):
+        one = gates.sel(block=block)
+        drawn = [ax.lines[k].get_ydata() for ax in (dependence, ends)]
+        np.testing.assert_array_equal(drawn[0], one["input_dependence"])
+        shares = one["saturated_closed"] + one["saturated_open"]
+        np.testing.assert_array_equal(drawn[1], shares)
+    names = [text.get_text() for text in ends.get_legend().get_texts()]
+    assert names == gates["block"].values.tolist()
+
+
+def test_unknown_saturation_is_said_to_be_so():
+    gates = health_of(3, known=False)
+
+    *_, ends = figure_learning_curve(learning_curve(run_of(3)), gates).axes
+
+    assert "not known" in ends.texts[0].get_text()
+
+
+@pytest.mark.mpl_image_compare(**LOOK)
+def test_learning_curve_with_gates_looks_as_before():
+    return figure_learning_curve(learning_curve(run_of(6)), health_of(6, n_blocks=16))
 
 
 @pytest.mark.mpl_image_compare(**LOOK)

@@ -3,7 +3,7 @@
 import pytest
 
 from se_probe.errors import UsageError
-from se_probe.views import learning_curve
+from se_probe.views import gate_health, learning_curve
 
 
 def run_of(n_epochs):
@@ -38,3 +38,30 @@ def test_an_epoch_without_its_accuracy_is_refused():
 
     with pytest.raises(UsageError, match="but test_accuracy is missing"):
         learning_curve(history)
+
+
+def test_gate_health_has_a_row_for_each_epoch_and_block():
+    history = run_of(2)
+    for result in history:
+        result["gates"] = {
+            name: {"mean": 0.5 / result["epoch"], "saturated_open": None}
+            for name in ("SE_3_1", "SE_2_10")
+        }
+
+    view = gate_health(history)
+
+    assert view["block"].values.tolist() == ["SE_3_1", "SE_2_10"]
+    assert view["mean"].values.tolist() == [[0.5, 0.5], [0.25, 0.25]]
+    assert view["saturated_open"].isnull().all()
+    assert len(view.to_dataframe()) == 4
+
+
+def test_history_without_gates_has_no_health():
+    assert gate_health(run_of(2)) is None
+
+
+def test_a_run_that_was_resumed_from_an_earlier_version_shows_what_is_known():
+    history = run_of(2)
+    history[1]["gates"] = {"SE_2_1": {"mean": 0.5}}
+
+    assert gate_health(history)["epoch"].values.tolist() == [2]
