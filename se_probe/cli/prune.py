@@ -1,7 +1,7 @@
 """``se-probe prune``: a smaller checkpoint, without some of the SE blocks."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from cyclopts import Parameter
 
@@ -15,6 +15,7 @@ from se_probe.cli.options import (
     OptionalNumber,
     OptionalPositive,
     OutputOptions,
+    Positive,
     SampleOptions,
     at_least,
     split_list,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from se_probe.checkpoints import Network
-    from se_probe.pruning import PruneOutputs
+    from se_probe.images import LabelledImages
+    from se_probe.pruning import PruneOutputs, Runtime, TimeGoal
 
 __all__ = ["prune"]
 
@@ -47,7 +49,11 @@ def prune(
     how: Literal["identity", "frozen"] | None = None,
     gates: Annotated[Path | None, Parameter(metavar="RUN.zarr")] = None,
     budget: Annotated[float | None, Parameter(metavar="POINTS")] = None,
+    save: Annotated[str | None, Parameter(metavar="PERCENT")] = None,
+    runtime: Annotated[str | None, Parameter(metavar="NAME")] = None,
     accept_uncertain: Flag = False,
+    calibrating: Positive = 1000,
+    precision: Literal["fp32", "bf16"] = "fp32",
     finetune: Annotated[int | None, at_least(1), Parameter(metavar="EPOCHS")] = None,
     lr: OptionalNumber = None,
     images: SampleOptions = ANY_SAMPLE,
@@ -64,8 +70,8 @@ def prune(
 ) -> None:
     """Remove SE blocks from a network, or freeze their gates and fold them away.
 
-    --blocks says which, or --budget what they may cost. With --data or --gates their
-    gates are held at the best constants that these allow.
+    --blocks says which; --budget what they may cost, --save what shall be gained. With
+    --data or --gates their gates are held at the best constants that these allow.
 
     Parameters
     ----------
@@ -82,9 +88,21 @@ def prune(
         Instead of --blocks: choose blocks by measurement on --data that cost at most
         this many percentage points of top-1 accuracy. Measurements are kept until they
         are used: a killed run, or the run after --dry-run, resumes with them.
+    save
+        Instead of --blocks, or with --budget: remove blocks until this share of the
+        time of a forward pass of one image is saved (10%), those first that cost the
+        least divergence per millisecond.
+    runtime
+        Where --save counts: eager, compile, onnxruntime (the default) or
+        onnxruntime-int8.
     accept_uncertain
         With --budget: use the estimated loss instead of its upper 95 % confidence
         bound.
+    calibrating
+        At most this many images give the constants, and as many choose the order of
+        --budget or --save.
+    precision
+        Floating-point precision of the measurements of --budget or --save.
     finetune
         Fine-tune the pruned network on the training images of --data for this many
         epochs.
@@ -115,7 +133,11 @@ def prune(
     from se_probe.pruning import PruneOutputs
     from se_probe.running import pinned_numerics
 
-    _check_request(blocks, how, gates, budget, accept_uncertain=accept_uncertain)
+    chooses = budget is not None or save is not None
+    _check_request(
+        blocks, how, gates, budget, chooses=chooses, accept_uncertain=accept_uncertain
+    )
+    goal = _goal(save, runtime)
     if out is None and not dry_run:
         raise UsageError("where to? Give --out FILE, or --dry-run to see the plan")
     record = None if gates is None else open_gates(gates)
@@ -135,10 +157,17 @@ def prune(
     job = _Job(network, images, output)
     job.check_finetuning(finetune)
     with pinned_numerics(threads):
-        if budget is None:
-            pruned = job.drop(split_list(blocks), how, record, finetune is not None)
+        if chooses:
+            pruned = job.within(
+                None if budget is None else budget / 100,
+                accept_uncertain=accept_uncertain,
+                goal=goal,
+                n_calibrating=calibrating,
+                precision=precision,
+            )
         else:
-            pruned = job.within(budget / 100, accept_uncertain=accept_uncertain)
+            is_tuned = finetune is not None
+            pruned = job.drop(split_list(blocks), how, record, is_tuned, calibrating)
         if not output.json:
             print_pruned(job.facts)
         job.say_all(pruned.notes)
@@ -159,20 +188,37 @@ def _check_request(
     gates: Path | None,
     budget: float | None,
     *,
+    chooses: bool,
     accept_uncertain: bool,
 ) -> None:
-    if (blocks is None) == (budget is None):
+    if (blocks is not None) == chooses:
         raise UsageError(
-            "which blocks? Give --blocks NAMES, or --budget POINTS to choose them by "
-            "measurement (one of them)"
+            "which blocks? Give --blocks NAMES, or --budget POINTS or --save PERCENT "
+            "to choose them by measurement (one of them)"
         )
-    if budget is not None and (how is not None or gates is not None):
+    if chooses and (how is not None or gates is not None):
         raise UsageError(
-            "--budget chooses the treatment of each block and measures its constants "
-            "on --data, so it goes without --how and --gates"
+            "--budget and --save choose the treatment of each block and measure its "
+            "constants on --data, so they go without --how and --gates"
         )
     if accept_uncertain and budget is None:
         raise UsageError("--accept-uncertain is about a --budget; give one")
+
+
+def _goal(save: str | None, runtime: str | None) -> "TimeGoal | None":
+    from se_probe.pruning import TimeGoal
+
+    if save is None:
+        if runtime is not None:
+            raise UsageError("--runtime is about --save; give a share of the time")
+        return None
+    try:
+        share = float(save.strip().removesuffix("%")) / 100
+    except ValueError:
+        raise UsageError(
+            f"--save takes a share of the time in percent, such as 10%; got {save!r}"
+        ) from None
+    return TimeGoal(share, cast("Runtime", runtime or "onnxruntime"))
 
 
 class _Job:
@@ -204,6 +250,7 @@ class _Job:
         how: Literal["identity", "frozen"] | None,
         record: "xr.DataArray | None",
         is_finetuned: bool,
+        n_calibrating: int,
     ) -> "Network":
         from se_probe.pruning import drop_se_blocks
 
@@ -215,6 +262,7 @@ class _Job:
                 split="train" if is_finetuned else None,
                 quiet=self.output.quiet,
             )
+            samples = self._at_most(samples, n_calibrating)
         with progress_bar("calibrating", quiet=self.output.quiet) as progress:
             pruned = drop_se_blocks(
                 self.network, names, how, record, images=samples, progress=progress
@@ -222,7 +270,23 @@ class _Job:
         self.facts = pruned_facts(self.network, pruned)
         return pruned
 
-    def within(self, budget: float, *, accept_uncertain: bool) -> "Network":
+    def _at_most(self, samples: "LabelledImages", n: int) -> "LabelledImages":
+        """Images to calibrate on, held in memory where they fit."""
+        from se_probe.images import hold_images
+        from se_probe.interventions import evenly
+
+        chosen = evenly(samples, n)
+        if len(chosen) < len(samples):
+            note = (
+                f"{len(chosen):,} of {len(samples):,} images calibrate, evenly chosen; "
+                "--calibrating says how many"
+            )
+            self.say_all((note,))
+        return hold_images(chosen)
+
+    def within(
+        self, budget: float | None, *, accept_uncertain: bool, **settings: Any
+    ) -> "Network":
         from se_probe.cache import measurements_folder
         from se_probe.pruning import plan_budget, remove_blocks
 
@@ -235,6 +299,7 @@ class _Job:
                 seed=self.images.seed,
                 partial=measurements_folder(),
                 progress=progress,
+                **settings,
             )
         facts = plan_facts(self.plan, accept_uncertain=accept_uncertain)
         if not self.output.json:

@@ -1,5 +1,6 @@
 """What ``se-probe prune`` prints: what was removed, what it costs, what it saves."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from se_probe.cli.console import finite, print_table, say
@@ -89,11 +90,12 @@ def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
     """A plan in plain JSON types; losses and the budget as fractions."""
     judged = [
         {key: finite(float(plan.judged[key].values[i])) for key in _MEASURES}
-        | {"verdict": verdict}
+        | {"verdict": None if plan.budget is None else verdict}
         for i, verdict in enumerate(plan.verdicts)
     ]
     return {
         "budget": plan.budget,
+        "saved": None if plan.saved is None else asdict(plan.saved),
         "images": {
             "calibrating": plan.n_calibrating,
             "choosing": plan.n_choosing,
@@ -107,6 +109,7 @@ def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
                 "path": each.block.path,
                 "how": each.how,
                 "kl_alone": finite(float(each.kl)),
+                "milliseconds_alone": each.milliseconds,
             }
             for each in plan.order
         ],
@@ -114,54 +117,71 @@ def plan_facts(plan: "BudgetPlan", *, accept_uncertain: bool) -> dict[str, Any]:
         "n_sure": plan.n_sure,
         "n_estimated": plan.n_estimated,
         "n_needed": plan.n_needed,
-        "n_removed": plan.n_estimated if accept_uncertain else plan.n_sure,
+        "n_removed": plan.n_removable(accept_uncertain=accept_uncertain),
         "notes": list(plan.notes),
     }
 
 
 def print_plan(facts: dict[str, Any], *, quiet: bool = False) -> None:
     """What removing the first 1, 2, ... blocks costs, and how many can go."""
-    parts = facts["images"]
-    points = 100 * facts["budget"]
+    parts, top1 = facts["images"], facts["top1"]
+    accuracy = (
+        "of classes that the network does not know"
+        if top1 is None
+        else f"top-1 {100 * top1:.1f} % of {facts['n_known']:,}"
+    )
+    columns = ["blocks", "and", "how", "KL alone", "KL", _CHANGE]
+    saved = facts["saved"]
+    if saved is not None:
+        columns += ["ms saved alone", f"time saved in {saved['runtime']} (%)"]
+    if facts["budget"] is not None:
+        columns.append("")
     print_table(
         f"Removing the first 1, 2, ... blocks, judged on {parts['judging']:,} images "
-        f"(top-1 {100 * facts['top1']:.1f} % of {facts['n_known']:,}); constants from "
-        f"{parts['calibrating']:,} others, order from {parts['choosing']:,} others",
-        ["blocks", "and", "how", "KL alone", "KL", _CHANGE, ""],
-        [
-            [
-                n + 1,
-                each["name"],
-                each["how"],
-                each["kl_alone"],
-                cost["kl"],
-                _change(cost),
-                _VERDICTS[cost["verdict"]],
-            ]
-            for n, (each, cost) in enumerate(
-                zip(facts["order"], facts["judged"], strict=False)
-            )
-        ],
+        f"({accuracy}); constants from {parts['calibrating']:,} others, order from "
+        f"{parts['choosing']:,} others",
+        columns,
+        [_row(facts, n) for n in range(len(facts["judged"]))],
     )
-    n_blocks, n_removed = len(facts["order"]), facts["n_removed"]
-    if n_removed:
-        cost = facts["judged"][n_removed - 1]
-        sure = (
-            "with 95 % confidence"
-            if n_removed <= facts["n_sure"]
-            else "by the estimate alone"
-        )
-        print(
-            f"{n_removed} of {n_blocks} blocks go: top-1 changes by {_change(cost)} "
-            f"percentage points, within the budget of {points:g} {sure}"
-        )
+    if facts["n_removed"]:
+        _print_removed(facts)
     n_unsure = facts["n_estimated"] - facts["n_sure"]
-    if n_removed and n_unsure and facts["n_needed"] is not None and not quiet:
+    is_open = n_unsure and saved is None and facts["n_needed"] is not None
+    if facts["n_removed"] and is_open and not quiet:
         say(
             f"note: by the estimate alone {facts['n_estimated']} blocks are within the "
             f"budget; about {facts['n_needed']:,} images would decide on one more than "
             f"{facts['n_sure']}"
         )
+
+
+def _row(facts: dict[str, Any], n: int) -> list[Any]:
+    each, cost = facts["order"][n], facts["judged"][n]
+    row = [n + 1, each["name"], each["how"], each["kl_alone"], cost["kl"]]
+    row.append(_change(cost))
+    if facts["saved"] is not None:
+        row += [each["milliseconds_alone"], 100 * facts["saved"]["together"][n]]
+    if facts["budget"] is not None:
+        row.append(_VERDICTS[cost["verdict"]])
+    return row
+
+
+def _print_removed(facts: dict[str, Any]) -> None:
+    n_removed, saved = facts["n_removed"], facts["saved"]
+    change = _change(facts["judged"][n_removed - 1])
+    gained = ""
+    if saved is not None:
+        share = 100 * saved["together"][n_removed - 1]
+        gained = f" and {share:.1f} % of the time in {saved['runtime']} is saved"
+    within = ""
+    if facts["budget"] is not None:
+        is_sure = n_removed <= facts["n_sure"]
+        how_sure = "with 95 % confidence" if is_sure else "by the estimate alone"
+        within = f", within the budget of {100 * facts['budget']:g} {how_sure}"
+    print(
+        f"{n_removed} of {len(facts['order'])} blocks go: top-1 changes by {change} "
+        f"percentage points{within}{gained}"
+    )
 
 
 def print_finetuned(facts: dict[str, Any]) -> None:
@@ -175,6 +195,8 @@ def print_finetuned(facts: dict[str, Any]) -> None:
 
 
 def _change(cost: dict[str, Any]) -> str:
+    if cost["top1_change"] is None:
+        return "-"
     change, low, high = (
         100 * cost[f"top1_change{end}"] for end in ("", "_low", "_high")
     )

@@ -56,6 +56,7 @@ def rank(
     checkpoint: NetworkOptions = ANY_NETWORK,
     images: SampleOptions = ANY_SAMPLE,
     threads: OptionalPositive = None,
+    precision: Literal["fp32", "bf16"] = "fp32",
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
     output: OutputOptions = TO_THE_READER,
 ) -> None:
@@ -76,6 +77,8 @@ def rank(
         separability, saturated_open or saturated_closed.
     threads
         Number of CPU threads.
+    precision
+        Floating-point precision of the measurements.
     out
         Output folder for tables and figures.
     """
@@ -92,7 +95,9 @@ def rank(
         samples = images.open(network, quiet=output.quiet)
         curve_seed = None if out is None else images.seed
         measured, curve = _measure(
-            network, samples, gates, ranking, curve_seed, threads, output.quiet
+            *(network, samples, gates, ranking, curve_seed, threads),
+            precision=precision,
+            quiet=output.quiet,
         )
     if output.json:
         print_json(_facts(ranking, measured, curve) | {"record": str(record)})
@@ -109,6 +114,8 @@ def _measure(
     ranking: "xr.Dataset",
     curve_seed: int | None,
     threads: int | None,
+    *,
+    precision: Literal["fp32", "bf16"],
     quiet: bool,
 ) -> tuple["xr.Dataset", "xr.Dataset | None"]:
     """Costs of the blocks, one by one, and with a seed of more and more of them."""
@@ -119,9 +126,10 @@ def _measure(
         measure_blocks,
         result_store,
     )
-    from se_probe.running import pinned_numerics
+    from se_probe.running import autocast, pinned_numerics
 
-    with pinned_numerics(threads):
+    device = next(network.model.parameters()).device
+    with pinned_numerics(threads), autocast(device, precision):
         with progress_bar("calibrating", quiet=quiet) as progress:
             calibration = calibrate(network, images, gates, progress=progress)
         if not quiet:

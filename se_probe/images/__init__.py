@@ -10,6 +10,7 @@ list is fixed when it returns; pixels are read batch by batch when they are aske
 
 from se_probe.images.batches import ImageBatch, LabelledImages, LabelOrder
 from se_probe.images.class_lists import class_list, read_class_names
+from se_probe.images.held import hold_images
 from se_probe.images.labels import ImageLabels, label_images
 from se_probe.images.preprocessing import Preprocessing, default_preprocessing
 from se_probe.images.sources import DATASET_NAMES, open_images, reopen_images
@@ -24,6 +25,7 @@ __all__ = [
     "Preprocessing",
     "class_list",
     "default_preprocessing",
+    "hold_images",
     "image_sums",
     "label_images",
     "open_images",

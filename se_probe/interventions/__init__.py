@@ -33,7 +33,12 @@ from se_probe.interventions.origin import (
     check_weights,
 )
 from se_probe.interventions.seen import seen_by, with_seen
-from se_probe.interventions.split import images_of_record, keep_apart, split_images
+from se_probe.interventions.split import (
+    evenly,
+    images_of_record,
+    keep_apart,
+    split_images,
+)
 from se_probe.interventions.treatments import TREATMENTS, Treatment
 
 __all__ = [
@@ -52,6 +57,7 @@ __all__ = [
     "check_record_of",
     "check_weights",
     "draw_donors",
+    "evenly",
     "exchange_gates",
     "freezing_curve",
     "given_constants",

@@ -37,7 +37,7 @@ _MEASURES = (
 def result_store(
     network: Network, images: LabelledImages, folder: Path | None
 ) -> ResultStore:
-    """Place for what is measured with these weights on these images.
+    """Place for what is measured with these weights on these images, in this precision.
 
     Parameters
     ----------
@@ -51,6 +51,7 @@ def result_store(
     ResultStore
     """
     model = unwrap(network.model)
+    device = next(model.parameters()).device.type
     return ResultStore(
         folder,
         {
@@ -61,11 +62,19 @@ def result_store(
             "sums": digest(image_sums(images)) if folder is not None else "",
             "preprocessing": images.preprocessing.as_dict(),
             "batch_size": images.batch_size,
-            "device": next(model.parameters()).device.type,
+            "device": device,
+            "precision": _precision(device),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
         },
     )
+
+
+def _precision(device: str) -> str:
+    """Numbers that networks compute in now."""
+    if torch.is_autocast_enabled(device):
+        return str(torch.get_autocast_dtype(device))
+    return "fp32"
 
 
 def measure_interventions(

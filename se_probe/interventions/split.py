@@ -10,7 +10,7 @@ from se_probe.errors import ImagesError
 from se_probe.gates import recorded
 from se_probe.images import LabelledImages
 
-__all__ = ["images_of_record", "keep_apart", "split_images"]
+__all__ = ["evenly", "images_of_record", "keep_apart", "split_images"]
 
 
 def keep_apart(
@@ -105,6 +105,31 @@ def split_images(
             f"{n} images cannot be split into {len(parts)} parts; give more of them"
         )
     return [replace(images, pictures=images.pictures.chosen(part)) for part in parts]
+
+
+def evenly(images: LabelledImages, n: int) -> LabelledImages:
+    """At most `n` of some images, evenly spaced in their order.
+
+    Parameters
+    ----------
+    images : LabelledImages
+    n : int
+
+    Returns
+    -------
+    LabelledImages
+
+    Examples
+    --------
+    >>> from se_probe.images import default_preprocessing, open_images
+    >>> digits = open_images("digits", default_preprocessing("digits"), per_class=2)
+    >>> len(evenly(digits, 5)), len(evenly(digits, 50))
+    (5, 20)
+    """
+    if len(images) <= n:
+        return images
+    positions = np.linspace(0, len(images), n, endpoint=False).astype(int)
+    return replace(images, pictures=images.pictures.chosen(positions.tolist()))
 
 
 def _recorded_ids(record: xr.DataArray) -> set[str]:

@@ -6,7 +6,7 @@ constant factor can go, `folding` puts it there, and `drop` leads through all of
 to programs that do not know se_probe.
 """
 
-from se_probe.pruning.budget import plan_budget, remove_blocks
+from se_probe.pruning.budget import plan_budget
 from se_probe.pruning.code import export_code
 from se_probe.pruning.drop import How, drop_se_blocks
 from se_probe.pruning.export import Exported, check_export, export_network
@@ -18,13 +18,21 @@ from se_probe.pruning.plain import (
     plain_state_dict,
     save_plain_weights,
 )
-from se_probe.pruning.plan import BudgetPlan, RemovableBlock, Verdict, least_images
+from se_probe.pruning.plan import (
+    BudgetPlan,
+    RemovableBlock,
+    TimeSaved,
+    Verdict,
+    least_images,
+)
+from se_probe.pruning.removal import remove_blocks
 from se_probe.pruning.runtimes import (
     RUNTIMES,
     Runtime,
     RuntimeTimes,
     time_runtimes,
 )
+from se_probe.pruning.saving import TimeGoal
 
 __all__ = [
     "RUNTIMES",
@@ -36,6 +44,8 @@ __all__ = [
     "RemovableBlock",
     "Runtime",
     "RuntimeTimes",
+    "TimeGoal",
+    "TimeSaved",
     "Verdict",
     "Written",
     "check_export",

@@ -10,59 +10,58 @@ confidence of all (a fixed sequence of tests).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
 import xarray as xr
-from torch import Tensor
 
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
-from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.evaluation import held_out
-from se_probe.images import LabelledImages, image_sums, label_images
+from se_probe.images import LabelledImages, image_sums
 from se_probe.interventions import (
     Constants,
     Intervention,
     check_finite,
-    least_squares_constants,
-    measure_interventions,
-    result_store,
-    sequential_constants,
     split_images,
-    with_seen,
 )
-from se_probe.progress import Progress, shifted
-from se_probe.pruning.drop import How, drop_se_blocks
-from se_probe.pruning.plan import (
-    SHARES,
-    BudgetPlan,
-    RemovableBlock,
-    least_images,
-    refusal,
+from se_probe.progress import Progress
+from se_probe.pruning.checks import (
+    N_CALIBRATING,
+    check_above_chance,
+    check_budget,
+    check_enough,
+    shares_of,
 )
-from se_probe.stats import wilson_interval
+from se_probe.pruning.passes import Passes
+from se_probe.pruning.plan import BudgetPlan, RemovableBlock, TimeSaved
+from se_probe.pruning.saving import StopWatch, TimeGoal, by_kl_per_millisecond
+from se_probe.running import Precision
 
-__all__ = ["plan_budget", "remove_blocks"]
+__all__ = ["plan_budget"]
 
+_DIM = "intervention"
 _USES = ("calibrating", "choosing", "judging")
 
 
 def plan_budget(
     network: Network,
     images: LabelledImages,
-    budget: float,
+    budget: float | None = None,
     *,
+    goal: TimeGoal | None = None,
+    n_calibrating: int = N_CALIBRATING,
+    precision: Precision = "fp32",
     seed: int = 0,
     partial: Path | None = None,
     progress: Progress | None = None,
 ) -> BudgetPlan:
-    """Choose blocks to remove, and how, within a budget of top-1 accuracy.
+    """Choose blocks to remove, and how, within a budget of accuracy or for some time.
+
+    With a goal of time, blocks are ordered by the divergence that each millisecond
+    saved costs, and removed until the goal is reached.
 
     Images that the network was calibrated or tuned on are left out. The answers of the
     unaltered network are computed once, and what is known already is not measured
@@ -75,8 +74,16 @@ def plan_budget(
     images : LabelledImages
         Of classes that the network knows; those of other classes count for the
         divergence only. The network must not have been trained on them.
-    budget : float
-        Share of the images by which top-1 accuracy may fall, above 0 and below 1.
+    budget : float, optional
+        Share of the images by which top-1 accuracy may fall, above 0 and below 1. None
+        takes any loss, with a goal.
+    goal : TimeGoal, optional
+        Time to be saved.
+    n_calibrating : int, default 1000
+        At most this many images calibrate, and as many choose the order; all others
+        judge.
+    precision : {"fp32", "bf16"}
+        In which the network is measured.
     seed : int, default 0
         Seed of the split of the images.
     partial : Path, optional
@@ -93,7 +100,7 @@ def plan_budget(
     Raises
     ------
     UsageError
-        If the budget cannot be meant.
+        If the budget cannot be meant, or neither it nor a goal is given.
     ImagesError
         If there are too few images to decide on this budget, or none of a class that
         the network knows, or if the unaltered network is not better than chance.
@@ -107,238 +114,114 @@ def plan_budget(
     Angelopoulos, Bates, Candes, Jordan, Lei. Learn then Test. Annals of Applied
     Statistics 19, 2025. https://arxiv.org/abs/2110.01052
     """
-    _check_budget(budget)
+    check_budget(budget, has_goal=goal is not None)
     network = replace(network, preprocessing=images.preprocessing)
     check_finite(network)
     unseen = held_out(images, [network])
-    parts = split_images(unseen.images, SHARES, seed)
-    _check_enough(network, parts[-1], budget)
+    parts = split_images(
+        unseen.images, shares_of(len(unseen.images), n_calibrating), seed
+    )
+    if budget is not None:
+        check_enough(network, parts[-1], budget)
     blocks = find_se_blocks(network.model, images.batch(0))
-    run = _Run(network, parts, blocks, partial, progress)
-    run.check_accuracy()
-    order = run.order()
-    constants, judged = [], []
-    for n_removed in range(1, len(blocks) + 1):
-        removed = _in_network_order(blocks, order[:n_removed])
-        constants.append(run.constants(removed, order))
-        judged.append(run.judge(removed, constants[-1]))
-        if judged[-1]["top1_change"].item() < -budget:
-            break
-    numbers = {"n_blocks": np.arange(1, len(judged) + 1)}
+    passes = Passes(network, parts, blocks, partial, precision, progress)
+    if budget is not None:
+        check_above_chance(network, passes.choosing, passes.unaltered())
+    order, alone = passes.order()
+    watch = None
+    if goal is not None:
+        watch = StopWatch(
+            network, goal.runtime, passes.calibrating.batch(0), passes.stores[0]
+        )
+        order = by_kl_per_millisecond(order, alone, watch)
+    steps = _Sequence(passes, order, watch, goal, budget)
+    steps.run()
     return BudgetPlan(
         budget,
         tuple(order),
-        tuple(constants),
-        xr.concat(judged, "intervention", combine_attrs="override")
-        .rename(intervention="n_blocks")
-        .assign_coords(numbers),
-        n_calibrating=constants[-1].n_images,
+        tuple(steps.constants),
+        steps.judged(),
+        n_calibrating=steps.constants[-1].n_images,
         n_choosing=len(parts[1]),
         n_judging=len(parts[2]),
         seen=dict(zip(_USES, map(image_sums, parts), strict=True)),
-        notes=tuple(filter(None, [unseen.note, *_skipped(constants[-1])])),
-        partial=tuple(s.folder for s in run.stores if s.folder is not None),
+        notes=tuple(filter(None, [unseen.note, *_skipped(steps.constants[-1])])),
+        partial=tuple(s.folder for s in passes.stores if s.folder is not None),
+        saved=steps.saved(),
     )
 
 
-def remove_blocks(
-    network: Network, plan: BudgetPlan, *, accept_uncertain: bool = False
-) -> Network:
-    """Copy of a network without the blocks that a plan found to be removable.
-
-    Parameters
-    ----------
-    network : Network
-        That of the plan.
-    plan : BudgetPlan
-    accept_uncertain : bool, default False
-        Go by the estimated loss instead of the upper end of its 95 % interval.
-
-    Returns
-    -------
-    Network
-        As from :func:`drop_se_blocks`. It keeps which images have calibrated, chosen
-        and judged.
-
-    Raises
-    ------
-    SEProbeError
-        If not even one block can go, or the images are too few to tell.
-    """
-    n = plan.n_estimated if accept_uncertain else plan.n_sure
-    if not n:
-        raise SEProbeError(refusal(plan))
-    chosen, found = plan.order[:n], plan.constants[n - 1]
-    by_path = {each.block.path: found[each.block.name] for each in chosen}
-    constants = replace(found, by_block=by_path, skipped=())
-    ways: list[tuple[How, Constants | None]] = [
-        ("frozen", constants),
-        ("identity", None),
-    ]
-    notes: list[str] = []
-    pruned = network
-    for how, given in ways:
-        paths = [each.block.path for each in chosen if each.how == how]
-        if paths:
-            pruned = drop_se_blocks(pruned, paths, how, constants=given)
-            notes += pruned.notes
-    seen = with_seen(network.provenance.seen_images, plan.seen)
-    provenance = replace(pruned.provenance, seen_images=seen)
-    return replace(pruned, provenance=provenance, notes=tuple(notes))
-
-
-class _Run:
-    """The passes of a plan: each on its part of the images, none of them twice."""
+class _Sequence:
+    """The first block, the first two, and so on, until budget or goal end it."""
 
     def __init__(
         self,
-        network: Network,
-        parts: Sequence[LabelledImages],
-        blocks: Sequence[FoundBlock],
-        partial: Path | None,
-        progress: Progress | None,
+        passes: Passes,
+        order: Sequence[RemovableBlock],
+        watch: StopWatch | None,
+        goal: TimeGoal | None,
+        budget: float | None,
     ) -> None:
-        self.network, self.blocks = network, blocks
-        self.calibrating, self.choosing, self.judging = parts
-        self.stores = [result_store(network, part, partial) for part in parts]
-        n = len(blocks)
-        lengths = [len(self.calibrating), (1 + 2 * n) * len(self.choosing)]
-        for n_removed in range(1, n + 1):
-            lengths += [n_removed * len(self.calibrating), 2 * len(self.judging)]
-        self.step = _Steps(progress, lengths)
+        self.passes, self.order, self.watch = passes, order, watch
+        self.goal, self.limit = goal, math.inf if budget is None else budget
+        self.constants: list[Constants] = []
+        self.rows: list[xr.Dataset] = []
+        self.together: list[float] = []
+        self.milliseconds = math.nan
 
-    def check_accuracy(self) -> None:
-        """Refuse a network that is right no more often than by chance."""
-        facts = measure_interventions(
-            self.network, self.choosing, [], store=self.stores[1]
-        ).attrs
-        _check_above_chance(self.network, self.choosing, facts)
+    def run(self) -> None:
+        """Judge sets of blocks until one exceeds the budget or saves enough."""
+        waiting: list[Intervention] = []
+        for n_removed in range(1, len(self.order) + 1):
+            waiting.append(self._set(n_removed))
+            is_last = n_removed == len(self.order) or self._is_enough()
+            if len(waiting) < self.passes.sets_at_once and not is_last:
+                continue
+            rows = self.passes.judge(waiting)
+            waiting = []
+            self.rows += [rows.isel(intervention=[i]) for i in range(rows.sizes[_DIM])]
+            if self._is_exceeded() or is_last:
+                break
 
-    def order(self) -> list[RemovableBlock]:
-        """Blocks by the divergence that removing each causes, cheapest first."""
-        held = least_squares_constants(
-            self.network,
-            self.calibrating,
-            self.blocks,
-            progress=self.step(),
-            store=self.stores[0],
-        )
-        alone = [Intervention([b], way) for way in (held, None) for b in self.blocks]
-        measured = measure_interventions(
-            self.network,
-            self.choosing,
-            alone,
-            progress=self.step(),
-            store=self.stores[1],
-        )
-        kl = measured["kl"].values.reshape(2, len(self.blocks))
-        return _ordered(self.blocks, held, kl)
+    def judged(self) -> xr.Dataset:
+        """What was judged, by number of blocks."""
+        judged = xr.concat(self.rows, _DIM, combine_attrs="override")
+        numbers = {"n_blocks": np.arange(1, len(self.rows) + 1)}
+        return judged.rename({_DIM: "n_blocks"}).assign_coords(numbers)
 
-    def constants(
-        self, removed: Sequence[FoundBlock], order: Sequence[RemovableBlock]
-    ) -> Constants:
-        """What the gates of some blocks are held at if these are removed together."""
-        ones = {each.block.name: each.held for each in order if each.how == "identity"}
-        return sequential_constants(
-            self.network,
-            self.calibrating,
-            removed,
-            fixed=ones,
-            progress=self.step(),
-            store=self.stores[0],
-        )
+    def saved(self) -> TimeSaved | None:
+        """Time that the sets save, where that was asked for."""
+        if self.goal is None:
+            return None
+        goal, together = self.goal, tuple(self.together)
+        return TimeSaved(goal.runtime, goal.share, self.milliseconds, together)
 
-    def judge(self, removed: Sequence[FoundBlock], constants: Constants) -> xr.Dataset:
-        """What it costs to remove some blocks together."""
-        return measure_interventions(
-            self.network,
-            self.judging,
-            [Intervention(removed, constants)],
-            progress=self.step(),
-            store=self.stores[2],
-        )
+    def _set(self, n_removed: int) -> Intervention:
+        """The first blocks of the order, at constants of their own."""
+        chosen = self.order[:n_removed]
+        removed = _in_network_order(self.passes.blocks, chosen)
+        self.constants.append(self.passes.constants(removed, self.order))
+        if self.watch is not None:
+            self.milliseconds, saved = self.watch(chosen, self.constants[-1])
+            self.together.append(saved / self.milliseconds)
+        return Intervention(removed, self.constants[-1])
 
+    def _is_enough(self) -> bool:
+        goal = self.goal
+        return goal is not None and self.together[-1] >= goal.share
 
-def _check_budget(budget: float) -> None:
-    if not 0 < budget < 1:
-        raise UsageError(
-            "a budget is a loss of top-1 accuracy above 0 and below 100 percentage "
-            f"points, got {100 * budget:g}"
-        )
-
-
-def _check_enough(network: Network, judging: LabelledImages, budget: float) -> None:
-    """Refuse before the first pass what no result could decide."""
-    class_index = label_images(judging, network.class_names).class_index
-    n_known, n_least = int((class_index >= 0).sum()), least_images(budget)
-    if not n_known:
-        raise ImagesError(
-            "no image to judge on is of a class that the network knows, so accuracy "
-            "cannot be measured; give images of its own classes"
-        )
-    if n_known < n_least:
-        n_all = math.ceil(n_least / SHARES[-1] * len(judging) / n_known)
-        raise ImagesError(
-            f"the images are too few to decide: {n_known:,} of them judge, and a "
-            f"budget of {100 * budget:g} percentage points takes at least {n_least:,}, "
-            f"even if no prediction changes. Give about {n_all:,} images in all, or a "
-            "larger budget"
-        )
-
-
-def _check_above_chance(
-    network: Network, images: LabelledImages, facts: Mapping[str, Any]
-) -> None:
-    """Refuse a network of which no accuracy can be lost.
-
-    Parameters
-    ----------
-    network : Network
-    images : LabelledImages
-    facts : mapping
-        `top1` and `n_known` of the unaltered network.
-
-    Raises
-    ------
-    ImagesError
-        If its accuracy cannot be told from chance.
-    """
-    n, chance = facts["n_known"], 1 / len(network.class_names)
-    low, _ = wilson_interval(round(facts["top1"] * n), n) if n else (0.0, 1.0)
-    if n and low <= chance:
-        labels = label_images(images, network.class_names)
-        raise ImagesError(
-            f"the unaltered network is right on {100 * facts['top1']:.1f} % of {n:,} "
-            f"images, which cannot be told from chance ({100 * chance:.1f} %), so "
-            "there is no accuracy to keep within a budget. "
-            f"{labels.rule} If that is wrong, say which output is which class: "
-            "--label-order, or --class-names FILE (in Python label_order and "
-            "class_names)"
-        )
+    def _is_exceeded(self) -> bool:
+        """Whether a set exceeds the budget; those judged after it are left out."""
+        for n_judged, row in enumerate(self.rows, 1):
+            if row["top1_change"].item() < -self.limit:
+                for each in (self.rows, self.constants, self.together):
+                    del each[n_judged:]
+                return True
+        return False
 
 
 def _skipped(constants: Constants) -> list[str]:
     return [f"skipped: {problem}" for problem in constants.skipped]
-
-
-def _ordered(
-    blocks: Sequence[FoundBlock],
-    constants: Mapping[str, Tensor],
-    kl: npt.NDArray[np.float64],
-) -> list[RemovableBlock]:
-    """Blocks by what removing each costs in the better treatment, cheapest first."""
-    ways: tuple[How, How] = ("frozen", "identity")
-    known = np.nan_to_num(kl, nan=np.inf)
-    best, costs = known.argmin(axis=0), known.min(axis=0)
-    each = [
-        RemovableBlock(block, ways[way], _held(constants[block.name], ways[way]), cost)
-        for block, way, cost in zip(blocks, best, costs.tolist(), strict=True)
-    ]
-    return sorted(each, key=lambda removable: removable.kl)
-
-
-def _held(constants: Tensor, how: How) -> Tensor:
-    return constants if how == "frozen" else torch.ones_like(constants)
 
 
 def _in_network_order(
@@ -346,14 +229,3 @@ def _in_network_order(
 ) -> list[FoundBlock]:
     names = {each.block.name for each in chosen}
     return [block for block in blocks if block.name in names]
-
-
-class _Steps:
-    """One progress over several passes of known length."""
-
-    def __init__(self, progress: Progress | None, lengths: Sequence[int]) -> None:
-        self.progress, self.total = progress, sum(lengths)
-        self.starts = iter(np.cumsum([0, *lengths]).tolist())
-
-    def __call__(self) -> Progress | None:
-        return shifted(self.progress, next(self.starts), self.total)

@@ -21,6 +21,7 @@ __all__ = [
     "SHARES",
     "BudgetPlan",
     "RemovableBlock",
+    "TimeSaved",
     "Verdict",
     "least_images",
     "refusal",
@@ -45,12 +46,44 @@ class RemovableBlock:
         What its gates become if it alone is removed; ones for the identity.
     kl : float
         Mean KL(original || without it) in nats per image, on the choosing part.
+    milliseconds : float or None
+        What removing it alone saves of a forward pass of one image; None where that
+        was not asked for.
     """
 
     block: FoundBlock
     how: How
     held: Tensor
     kl: float
+    milliseconds: float | None = None
+
+
+@dataclass(frozen=True)
+class TimeSaved:
+    """What removing blocks saves of the time of a forward pass of one image.
+
+    Attributes
+    ----------
+    runtime : str
+        Where it was measured.
+    share : float
+        What shall be saved, 0 to 1.
+    milliseconds : float
+        Median time of the unaltered network, in ms.
+    together : tuple of float
+        Share saved by removing the first 1, 2, ... blocks of the plan's order.
+    """
+
+    runtime: str
+    share: float
+    milliseconds: float
+    together: tuple[float, ...]
+
+    @property
+    def n_enough(self) -> int | None:
+        """How many blocks save enough; None where those of the plan do not."""
+        enough = [saved >= self.share for saved in self.together]
+        return enough.index(True) + 1 if any(enough) else None
 
 
 @dataclass(frozen=True)
@@ -59,8 +92,9 @@ class BudgetPlan:
 
     Attributes
     ----------
-    budget : float
-        Share of the images by which top-1 accuracy may fall, 0 to 1.
+    budget : float or None
+        Share of the images by which top-1 accuracy may fall, 0 to 1; None where only
+        time counts.
     order : tuple of RemovableBlock
         The block that is removed first comes first.
     constants : tuple of Constants
@@ -68,8 +102,8 @@ class BudgetPlan:
     judged : xr.Dataset, dims (n_blocks,)
         Removing the first 1, 2, ... blocks of `order`, on the judging part; the
         variables and attributes of
-        :func:`~se_probe.evaluation.measure_interventions`. It ends at the first whose
-        estimated loss exceeds the budget.
+        :func:`~se_probe.interventions.measure_interventions`. It ends at the first
+        whose estimated loss exceeds the budget, or that saves enough time.
     n_calibrating, n_choosing, n_judging : int
         Images of each part; of the first, those that could be read.
     seen : mapping of str to mapping of str to str
@@ -78,9 +112,11 @@ class BudgetPlan:
         What the user should hear: images that were left out or skipped.
     partial : tuple of Path
         Folders with what was measured.
+    saved : TimeSaved or None
+        Time that was saved, where it was asked for.
     """
 
-    budget: float
+    budget: float | None
     order: tuple[RemovableBlock, ...]
     constants: tuple[Constants, ...]
     judged: xr.Dataset
@@ -90,6 +126,7 @@ class BudgetPlan:
     seen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     partial: tuple[Path, ...] = ()
+    saved: TimeSaved | None = None
 
     def forget(self) -> None:
         """Delete the partial results: a plan that is carried out needs them no more."""
@@ -97,15 +134,38 @@ class BudgetPlan:
             shutil.rmtree(folder, ignore_errors=True)
 
     @property
+    def limit(self) -> float:
+        """The budget; infinite where there is none."""
+        return math.inf if self.budget is None else self.budget
+
+    @property
     def n_sure(self) -> int:
         """Blocks that can go with the interval of the loss within the budget."""
-        return _n_first(-self.judged["top1_change_low"].values <= self.budget)
+        return _n_first(_known_loss(self.judged["top1_change_low"]) <= self.limit)
 
     @property
     def n_estimated(self) -> int:
         """Blocks that can go with the point estimate of the loss within the budget."""
-        estimate = -self.judged["top1_change"].values <= self.budget
+        estimate = _known_loss(self.judged["top1_change"]) <= self.limit
         return max(self.n_sure, _n_first(estimate))
+
+    def n_removable(self, *, accept_uncertain: bool = False) -> int:
+        """Blocks that the plan removes: 0 where it cannot be carried out.
+
+        Parameters
+        ----------
+        accept_uncertain : bool, default False
+            Go by the estimated loss instead of the upper end of its 95 % interval.
+
+        Returns
+        -------
+        int
+        """
+        n = self.n_estimated if accept_uncertain else self.n_sure
+        if self.saved is None:
+            return n
+        n_enough = self.saved.n_enough
+        return n_enough if n_enough is not None and n_enough <= n else 0
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -118,9 +178,9 @@ class BudgetPlan:
         loss_low = -self.judged["top1_change_high"].values
         return [
             "within"
-            if high <= self.budget
+            if high <= self.limit
             else "exceeded"
-            if low > self.budget
+            if low > self.limit
             else "undecided"
             for low, high in zip(loss_low, loss_high, strict=True)
         ]
@@ -138,12 +198,14 @@ class BudgetPlan:
             -float(self.judged[name].values[self.n_sure])
             for name in ("top1_change", "top1_change_high", "top1_change_low")
         )
-        room = self.budget - loss
-        if room <= 0:
+        room = self.limit - loss
+        if not 0 < room < math.inf:
             return None
         # The width of the interval falls with the square root of the number.
         n_known: int = self.judged.attrs["n_known"]
-        return math.ceil(n_known * ((high - low) / 2 / room) ** 2 / SHARES[-1])
+        n_all = self.n_calibrating + self.n_choosing + self.n_judging
+        n_judging = n_known * ((high - low) / 2 / room) ** 2
+        return math.ceil(n_judging * n_all / self.n_judging)
 
 
 def least_images(budget: float) -> int:
@@ -177,8 +239,36 @@ def _n_first(holds: npt.NDArray[np.bool_]) -> int:
     return int(np.argmin(holds)) if not holds.all() else len(holds)
 
 
-def refusal(plan: BudgetPlan) -> str:
-    """Why not even one block can go, and what would help."""
+def _known_loss(change: xr.DataArray) -> npt.NDArray[np.float64]:
+    """Loss of accuracy; 0 where no class is known, which no budget allows."""
+    loss: npt.NDArray[np.float64] = np.nan_to_num(-change.values)
+    return loss
+
+
+def refusal(plan: BudgetPlan, *, accept_uncertain: bool = False) -> str:
+    """Why a plan cannot be carried out, and what would help."""
+    saved = plan.saved
+    if saved is None:
+        return _no_block(plan)
+    n = plan.n_estimated if accept_uncertain else plan.n_sure
+    if n == len(plan.order):
+        return (
+            f"removing {'the one block' if n == 1 else f'all {n} blocks'} saves {100 * saved.together[-1]:.1f} % of the "
+            f"time in {saved.runtime} ({saved.milliseconds:.3g} ms for one image), and "
+            f"{100 * saved.share:g} % shall be saved. Ask for less, or for another "
+            "runtime"
+        )
+    if not n:
+        return _no_block(plan)
+    return (
+        f"{n} blocks can be removed within the budget of {100 * plan.limit:g} "
+        f"percentage points, and they save {100 * saved.together[n - 1]:.1f} % of the "
+        f"time in {saved.runtime}, of which {100 * saved.share:g} % shall be saved. "
+        "Ask for less, or allow a larger loss"
+    )
+
+
+def _no_block(plan: BudgetPlan) -> str:
     first = plan.order[0].block
     change, low, high = (
         100 * plan.judged[f"top1_change{end}"].values[0]
@@ -188,7 +278,7 @@ def refusal(plan: BudgetPlan) -> str:
         f"removing {first.name} alone, the cheapest, changes top-1 by {change:+.1f} "
         f"percentage points (95 % interval {low:+.1f} to {high:+.1f}) on "
         f"{plan.judged.attrs['n_known']:,} images, and the budget is "
-        f"{100 * plan.budget:g}"
+        f"{100 * plan.limit:g}"
     )
     if plan.n_needed is None:
         return f"no block can be removed: {found}"

@@ -1,11 +1,11 @@
 """How long networks take where they are served, beside each other."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +13,20 @@ from torch import Tensor, nn
 from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import UsageError
-from se_probe.evaluation import OnnxModel, run_times
+from se_probe.evaluation import Forward, OnnxModel, run_times
 from se_probe.images import LabelledImages
 from se_probe.pruning.export import check_export, export_network
 from se_probe.pruning.int8 import N_RANGE_IMAGES, quantize_onnx
 from se_probe.running import evaluating
 
-__all__ = ["RUNTIMES", "Runtime", "RuntimeTimes", "time_runtimes"]
+__all__ = [
+    "RUNTIMES",
+    "Runtime",
+    "RuntimeTimes",
+    "check_runtimes",
+    "serve",
+    "time_runtimes",
+]
 
 Runtime = Literal["eager", "compile", "onnxruntime", "onnxruntime-int8"]
 RUNTIMES: tuple[Runtime, ...] = get_args(Runtime)
@@ -89,26 +96,37 @@ def time_runtimes(
     CheckpointError
         If a network cannot be exported to ONNX.
     """
-    unknown = [name for name in runtimes if name not in RUNTIMES]
-    if unknown:
-        raise UsageError(
-            f"a runtime is one of {', '.join(RUNTIMES)}, got {', '.join(unknown)}"
-        )
-    if any(name.startswith("onnx") for name in runtimes):
-        check_export("network.onnx")
+    check_runtimes(runtimes)
     pixels = images.batch(0)
     models = [unwrap(network.model) for network in networks]
     results = []
-    with evaluating(*models), tempfile.TemporaryDirectory() as folder:
+    with evaluating(*models):
         for runtime in runtimes:
-            forwards = [
-                _forward(network, runtime, pixels, Path(folder) / f"{number}.onnx")
-                for number, network in enumerate(networks)
-            ]
+            forwards = [serve(network, runtime, pixels) for network in networks]
             on = pixels if runtime.startswith("onnx") else _moved(pixels, models[0])
             for batch in _batches(on):
                 results.append(_timed(runtime, forwards, batch, n_runs))
     return results
+
+
+def check_runtimes(runtimes: Sequence[str]) -> None:
+    """Check that networks can be served in some runtimes, before any work.
+
+    Raises
+    ------
+    UsageError
+        If there is no such runtime.
+    MissingPackageError
+        If a package of the ONNX runtimes is not installed.
+    """
+    unknown = [name for name in runtimes if name not in RUNTIMES]
+    if unknown or not runtimes:
+        raise UsageError(
+            f"a runtime is one of {', '.join(RUNTIMES)}, got "
+            f"{', '.join(unknown) or 'none'}"
+        )
+    if any(name.startswith("onnx") for name in runtimes):
+        check_export("network.onnx")
 
 
 def _batches(pixels: Tensor) -> Iterator[Tensor]:
@@ -124,9 +142,28 @@ def _moved(pixels: Tensor, model: nn.Module) -> Tensor:
     return moved.to(memory_format=torch.channels_last)
 
 
-def _forward(
-    network: Network, runtime: Runtime, pixels: Tensor, path: Path
-) -> Callable[[Tensor], Any]:
+def serve(network: Network, runtime: Runtime, pixels: Tensor) -> Forward:
+    """A network as a runtime serves it, from pixels to class scores.
+
+    Parameters
+    ----------
+    network : Network
+        In evaluation mode.
+    runtime : str
+    pixels : Tensor, shape (batch, ...)
+        Preprocessed images; int8 ranges come from the first 32.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    UsageError
+        If an ONNX file is to run in another runtime.
+    CheckpointError
+        If the network cannot be exported to ONNX.
+    """
     model = unwrap(network.model)
     if isinstance(model, OnnxModel):
         if runtime != "onnxruntime":
@@ -138,21 +175,21 @@ def _forward(
     if runtime == "eager":
         return model
     if runtime == "compile":
-        compiled: Callable[[Tensor], Any] = torch.compile(model)
+        compiled: Forward = torch.compile(model)
         return compiled
-    if not path.exists():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
         # Served at one size; sizes that are computed at every pass cost time.
         export_network(network, path, any_size=False)
-    if runtime == "onnxruntime":
+        if runtime == "onnxruntime-int8":
+            quantize_onnx(path, path.with_suffix(".int8.onnx"), pixels[:N_RANGE_IMAGES])
+            path = path.with_suffix(".int8.onnx")
         return OnnxModel(path)
-    int8 = path.with_suffix(".int8.onnx")
-    quantize_onnx(path, int8, pixels[:N_RANGE_IMAGES])
-    return OnnxModel(int8)
 
 
 def _timed(
     runtime: Runtime,
-    forwards: Sequence[Callable[[Tensor], Any]],
+    forwards: Sequence[Forward],
     pixels: Tensor,
     n_runs: int,
 ) -> RuntimeTimes:

@@ -149,6 +149,38 @@ def test_prune_prints_what_each_step_costs(command, tmp_path):
     assert "within the budget of 5" in stdout
 
 
+@pytest.fixture
+def a_fifth_faster(monkeypatch):
+    """A clock on which a network without its SE block takes 8 ms instead of 10."""
+    monkeypatch.setattr(
+        "se_probe.pruning.saving.run_times", lambda *_: [[10.0] * 3, [8.0] * 3]
+    )
+
+
+@pytest.mark.parametrize("budget", [(), ("--budget", 5)])
+def test_blocks_go_until_enough_time_is_saved(command, a_fifth_faster, budget):
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--save", "10%", "--runtime", "eager", *budget),
+        *("--dry-run", "--threads", 1),
+    )
+
+    assert status == 0, err
+    assert "time saved in eager (%)" in stdout
+    assert "20.0 % of the time in eager is saved" in stdout
+    assert ("within the budget of 5" in stdout) == bool(budget)
+
+
+def test_time_that_cannot_be_saved(command, a_fifth_faster, tmp_path):
+    status, stdout, err = command(
+        *("prune", "--ckpt", DIGITS, "--save", "30%", "--runtime", "eager"),
+        *("--out", tmp_path / "small.pt", "--threads", 1),
+    )
+
+    assert status == 1
+    assert "removing the one block saves 20.0 % of the time in eager (10 ms" in err
+    assert not (tmp_path / "small.pt").exists()
+
+
 def test_a_budget_too_narrow_for_the_images(command, tmp_path):
     out = tmp_path / "small.pt"
 
@@ -172,6 +204,11 @@ def test_a_budget_too_narrow_for_the_images(command, tmp_path):
         (("--budget", 1, "--how", "frozen"), "without --how and --gates"),
         (("--blocks", "SE_2_1", "--accept-uncertain"), "is about a --budget"),
         (("--budget", 0), "got 0"),
+        (("--save", "much"), "such as 10%; got 'much'"),
+        (("--save", "100%"), "below 100 %, got 100 %"),
+        (("--save", "10%", "--runtime", "tflite"), "a runtime is one of eager"),
+        (("--save", "10%", "--blocks", "SE_2_1"), "one of them"),
+        (("--runtime", "eager", "--blocks", "SE_2_1"), "is about --save"),
     ],
 )
 def test_requests_that_cannot_be_meant(command, arguments, sentence):

@@ -267,6 +267,20 @@ def test_rank_measures_a_killed_run_only_once(
     assert facts[0] == facts[1]
 
 
+def test_rank_measures_in_half_precision(command, ckpt, record):
+    asked = ("rank", record, "--ckpt", ckpt, "--per-class", 6, "--json")
+    costs = []
+    for precision in ("fp32", "bf16"):
+        status, out, err = command(
+            *asked, "--workers", "auto", "--precision", precision
+        )
+        assert status == 0, err
+        costs.append(json.loads(out)["blocks"][0]["frozen"]["kl"])
+
+    assert costs[0] != costs[1]
+    assert costs[0] == pytest.approx(costs[1], abs=1e-3)
+
+
 def test_evaluate_takes_onnx_files_and_times_runtimes(command, ckpt, tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

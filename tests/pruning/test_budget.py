@@ -7,17 +7,15 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from PIL import Image
 from torch import nn
-from torch.utils.data import Dataset
 
+from budgets import N_IMAGES, PREPROCESSING, Noise, ThreeBlocks, three_blocks
 from se_probe.blocks import find_se_blocks, held_gates
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, SEProbeError, UsageError
 from se_probe.evaluation import bonett_price_interval
-from se_probe.images import Preprocessing, open_images
+from se_probe.images import open_images
 from se_probe.interventions import Constants
-from se_probe.models import SEBlock
 from se_probe.pruning import (
     BudgetPlan,
     RemovableBlock,
@@ -27,80 +25,15 @@ from se_probe.pruning import (
 )
 from se_probe.pruning.plan import SHARES
 
-CLASSES = ["n01443537", "n02110958", "n02690373", "n09246464"]
-PREPROCESSING = Preprocessing(
-    (3, 16, 16), "bilinear", 1.0, mean=(0.5,) * 3, std=(0.5,) * 3
-)
-N_IMAGES = 100
 
-
-class ThreeBlocks(nn.Module):
-    """The first needs its input; others stay near 0.3 and near 1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer1 = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), SEBlock(8, 2))
-        self.layer2 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), SEBlock(8, 2))
-        self.layer3 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), SEBlock(8, 2))
-        self.head = nn.Linear(8, len(CLASSES))
-
-    def forward(self, x):
-        maps = self.layer3(self.layer2(self.layer1(x).relu()).relu())
-        return self.head(maps.relu().mean((2, 3)))
-
-
-class Noise(Dataset):
-    """Pictures of noise; their labels come from outside."""
-
-    classes = CLASSES
-
-    def __init__(self, labels) -> None:
-        self.labels = labels
-
-    def __len__(self) -> int:
-        return N_IMAGES
-
-    def __getitem__(self, index):
-        rng = np.random.default_rng(index)
-        mean = rng.uniform(60, 190, 3)
-        pixels = rng.normal(mean, 60, (16, 16, 3)).clip(0, 255)
-        return Image.fromarray(pixels.astype(np.uint8)), int(self.labels[index])
-
-
-@torch.no_grad()
-def three_blocks() -> nn.Module:
-    torch.manual_seed(3)
-    model = ThreeBlocks().eval()
-    for stage, slope, bias in (
-        (model.layer1, 20, 0.0),
-        (model.layer2, 0.1, -0.85),
-        (model.layer3, 0.1, 3.5),
-    ):
-        stage[0].weight.mul_(3)
-        stage[1].fc1.bias.fill_(1)  # keeps the few hidden units awake
-        stage[1].fc2.weight.mul_(slope)
-        stage[1].fc2.bias.fill_(bias)
-    return model
+@pytest.fixture(scope="module")
+def network(noise_network) -> Network:
+    return noise_network
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
-    return Network(three_blocks(), PREPROCESSING, CLASSES, "tests:ThreeBlocks")
-
-
-@pytest.fixture(scope="module")
-def images(network):
-    """Pictures whose label is what the network says: it is always right."""
-    unlabelled = open_images(Noise([0] * N_IMAGES), PREPROCESSING, batch_size=N_IMAGES)
-    with torch.no_grad():
-        logits = network.model(unlabelled.batch(0))
-        # Every class is said of some pictures.
-        network.model.head.weight /= logits.std()
-        network.model.head.bias -= logits.mean(dim=0)
-        network.model.head.bias /= logits.std()
-        labels = network.model(unlabelled.batch(0)).argmax(dim=1)
-    assert len(labels.unique()) == len(CLASSES)
-    return open_images(Noise(labels.tolist()), PREPROCESSING, batch_size=20)
+def images(noise_images):
+    return noise_images
 
 
 @pytest.fixture(scope="module")
