@@ -252,9 +252,10 @@ def refusal(plan: BudgetPlan, *, accept_uncertain: bool = False) -> str:
         return _no_block(plan)
     n = plan.n_estimated if accept_uncertain else plan.n_sure
     if n == len(plan.order):
+        blocks = "the one block" if n == 1 else f"all {n} blocks"
         return (
-            f"removing {'the one block' if n == 1 else f'all {n} blocks'} saves {100 * saved.together[-1]:.1f} % of the "
-            f"time in {saved.runtime} ({saved.milliseconds:.3g} ms for one image), and "
+            f"removing {blocks} saves {100 * saved.together[-1]:.1f} % of the time in "
+            f"{saved.runtime} ({saved.milliseconds:.3g} ms for one image), and "
             f"{100 * saved.share:g} % shall be saved. Ask for less, or for another "
             "runtime"
         )

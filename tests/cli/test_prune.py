@@ -171,7 +171,7 @@ def test_blocks_go_until_enough_time_is_saved(command, a_fifth_faster, budget):
 
 
 def test_time_that_cannot_be_saved(command, a_fifth_faster, tmp_path):
-    status, stdout, err = command(
+    status, _, err = command(
         *("prune", "--ckpt", DIGITS, "--save", "30%", "--runtime", "eager"),
         *("--out", tmp_path / "small.pt", "--threads", 1),
     )
