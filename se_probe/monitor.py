@@ -68,6 +68,10 @@ class GateMonitor:
     every : int or None, default 100
         Batches between two calls; each tells of the batches since the one before. None
         calls only when :meth:`tell` is called, for example after an epoch.
+    group : ProcessGroup, optional
+        Processes whose sums are added up, each with a monitor of its own; those of a
+        ``DistributedDataParallel`` model by default. A part of such a model needs it:
+        ``torch.distributed.group.WORLD``.
 
     Raises
     ------
@@ -102,6 +106,7 @@ class GateMonitor:
         log: Log | None = None,
         *,
         every: int | None = 100,
+        group: torch.distributed.ProcessGroup | None = None,
     ) -> None:
         if every is not None and every < 1:
             raise UsageError(f"expected every at least 1 batch, got {every}")
@@ -109,7 +114,7 @@ class GateMonitor:
         self.model, self.log, self.every = unwrap(model), log, every
         self.blocks = find_se_blocks(self.model, sample)
         self.n_batches = 0
-        self._group = _process_group(model)
+        self._group = _process_group(model) if group is None else group
         self._sums: Tensor | None = None
         self._counts = np.zeros(2)  # images, and batches, since the last log
         self._is_varied: Tensor | bool = False  # whether images of a batch differed

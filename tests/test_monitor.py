@@ -290,7 +290,7 @@ def test_networks_without_se_blocks_and_unusable_numbers_are_refused(model):
 def test_processes_that_train_together_tell_one_sum(tmp_path):
     torch.multiprocessing.spawn(train_as_rank, (str(tmp_path), 2), nprocs=2)
 
-    (together,) = torch.load(tmp_path / "0.pt")
+    (together,), (part,) = torch.load(tmp_path / "0.pt")
     torch.manual_seed(0)
     alone, told = frozen_norms(TinyNet().train()), []
     with GateMonitor(alone, batches()[0], lambda *each: told.append(each), every=4):
@@ -298,7 +298,8 @@ def test_processes_that_train_together_tell_one_sum(tmp_path):
             alone(pixels)
     assert together[1] == 2
     assert together[0] == pytest.approx(told[0][0], rel=1e-4, abs=1e-6)
-    assert torch.load(tmp_path / "1.pt") == []
+    assert part[0] == pytest.approx(together[0], rel=1e-4, abs=1e-6)
+    assert torch.load(tmp_path / "1.pt") == [[], []]
 
 
 def test_what_is_logged_matches_a_record_of_the_network(tiny_network, tiny_images):

@@ -44,5 +44,12 @@ def train_as_rank(rank: int, folder: str, n_ranks: int):
     with GateMonitor(model, mine[0], lambda *each: told.append(each), every=2):
         for pixels in mine:
             step(model, pixels)
-    torch.save(told, f"{folder}/{rank}.pt")
+    # A framework holds the wrapped model; what is watched is the network in it.
+    part, told_of_part, world = model.module, [], torch.distributed.group.WORLD
+    with GateMonitor(
+        part, mine[0], lambda *e: told_of_part.append(e), every=2, group=world
+    ):
+        for pixels in mine:
+            part(pixels)
+    torch.save([told, told_of_part], f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
