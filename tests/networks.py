@@ -93,6 +93,21 @@ def halves(images):
     ]
 
 
+class Sequence1D(nn.Module):
+    """Maps of one axis, and a gate that no module holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(2, 8, 3, padding=1)
+        self.first, self.second = nn.Linear(8, 4), nn.Linear(4, 8)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.conv(x).relu()
+        gate = torch.sigmoid(4 * self.second(self.first(x.mean(2)).relu()))
+        return self.head((x * gate[:, :, None]).mean(2))
+
+
 # --- networks that are pruned --------------------------------------------------------
 
 SIDE = 64

@@ -16,6 +16,7 @@ from se_probe.cli.options import (
     OutputOptions,
     RunOptions,
     SampleOptions,
+    split_list,
 )
 from se_probe.errors import SEProbeError
 
@@ -30,6 +31,7 @@ def record(
     checkpoint: NetworkOptions = ANY_NETWORK,
     images: SampleOptions = ANY_SAMPLE,
     run: RunOptions = PLAIN_RUN,
+    with_: Annotated[str | None, Parameter(name="--with", metavar="A,B")] = None,
     strict: Flag = False,
     part: Annotated[str | None, Parameter(metavar="K/N")] = None,
     force: Flag = False,
@@ -45,6 +47,9 @@ def record(
     ----------
     out
         Where to write the record.
+    with_
+        What to record beside the gates: squeeze (mean of each channel of the feature
+        map), energy (its mean square), or both.
     strict
         Stop at an image that cannot be read.
     part
@@ -66,6 +71,7 @@ def record(
                 out=out,
                 precision=run.precision,
                 compile=run.compile,
+                context=split_list(with_),
                 threads=run.threads,
                 strict=strict,
                 overwrite=force,

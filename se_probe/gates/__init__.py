@@ -13,8 +13,8 @@ from se_probe.gates.blocks import (
     block_names,
     match_blocks,
 )
-from se_probe.gates.create import create_record
-from se_probe.gates.opening import open_context, open_gates, open_group
+from se_probe.gates.create import CONTEXT, create_record
+from se_probe.gates.opening import context_of, open_context, open_gates, open_group
 from se_probe.gates.places import is_record, remove_record
 from se_probe.gates.record import (
     State,
@@ -36,6 +36,7 @@ from se_probe.gates.store import (
 )
 
 __all__ = [
+    "CONTEXT",
     "Channels",
     "State",
     "block_channels",
@@ -44,6 +45,7 @@ __all__ = [
     "check_gates",
     "check_readable",
     "check_whole",
+    "context_of",
     "count_channels",
     "create_record",
     "damaged_batches",

@@ -1,6 +1,6 @@
 """Gate records opened: to read, or to go on writing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +16,10 @@ from se_probe.gates.places import Place, damage, find_place
 from se_probe.gates.record import State, check_gates, strings
 from se_probe.gates.sums import CheckedStore, check_files, row_arrays
 
-__all__ = ["open_context", "open_gates", "open_group"]
+__all__ = ["context_of", "open_context", "open_gates", "open_group"]
+
+# Under this key a record remembers where what was recorded beside it lies.
+_CONTEXT = "se_probe_context"
 
 
 def open_gates(source: str | Path | zarr.Group) -> xr.DataArray:
@@ -55,7 +58,49 @@ def open_gates(source: str | Path | zarr.Group) -> xr.DataArray:
             )
     check_gates(record)
     _check_content(record, source)
+    if "context" in group:
+        record.encoding[_CONTEXT] = source
     return record
+
+
+def context_of(gates: xr.DataArray) -> xr.Dataset | None:
+    """What was recorded beside some gates, row by row and channel by channel.
+
+    Parameters
+    ----------
+    gates : xr.DataArray, dims (image, channel)
+        From :func:`open_gates`, or a selection of such a record.
+
+    Returns
+    -------
+    xr.Dataset, dims (image, channel), or None
+        `squeeze` and `energy`, or one of them, read when they are used. None where
+        nothing was recorded beside the gates, or they were not opened from a record.
+    """
+    source = gates.encoding.get(_CONTEXT)
+    if source is None:
+        return None
+    beside = open_context(source)
+    chosen = _aligned(beside, "image", ["image_id"], gates)
+    if chosen is not None:
+        chosen = _aligned(chosen, "channel", ["block", "channel_in_block"], gates)
+    return None if chosen is None else chosen.assign_coords(gates.coords)
+
+
+def _aligned(
+    beside: xr.Dataset, dim: str, names: Sequence[str], gates: xr.DataArray
+) -> xr.Dataset | None:
+    """Context of the rows or channels of some gates; None if it lacks one."""
+    whole, part = (
+        list(zip(*(each[name].values.tolist() for name in names), strict=True))
+        for each in (beside, gates)
+    )
+    if whole == part:
+        return beside
+    place = {key: number for number, key in enumerate(whole)}
+    if not all(key in place for key in part):
+        return None
+    return beside.isel({dim: [place[key] for key in part]})
 
 
 def open_context(source: str | Path | zarr.Group) -> xr.Dataset:
@@ -80,7 +125,8 @@ def open_context(source: str | Path | zarr.Group) -> xr.Dataset:
     group = source if isinstance(source, zarr.Group) else _group(source, "r")
     if "context" not in group:
         raise GateRecordError(
-            "nothing was recorded beside the gates. Record again with squeeze or energy"
+            "nothing was recorded beside the gates. Record them again with `se-probe "
+            "record --with squeeze,energy`"
         )
     with _reading(source):
         path = "/".join(filter(None, (group.path, "context")))

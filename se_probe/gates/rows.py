@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import xarray as xr
 
 from se_probe.gates.blocks import Channels
+from se_probe.gates.opening import context_of
 from se_probe.gates.record import recorded
 
 __all__ = ["check_readable", "row_batches"]
@@ -44,13 +45,17 @@ def row_batches(
 def check_readable(record: xr.DataArray) -> None:
     """Read every recorded row once, so that all checksums are looked at.
 
+    What was recorded beside the gates is read too.
+
     Raises
     ------
     GateRecordError
         If a batch is damaged; the message names the first.
     """
-    for _ in row_batches(record):
-        pass
+    beside = context_of(record)
+    for rows in (record, *(() if beside is None else beside.data_vars.values())):
+        for _ in row_batches(rows):
+            pass
 
 
 def _rows_per_read(record: xr.DataArray) -> int:

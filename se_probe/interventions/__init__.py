@@ -14,7 +14,6 @@ from se_probe.interventions.calibration import Calibration, calibrate
 from se_probe.interventions.constants import (
     Constants,
     least_squares_constants,
-    mean_constants,
     sequential_constants,
 )
 from se_probe.interventions.donors import Donors, draw_donors
@@ -32,6 +31,7 @@ from se_probe.interventions.origin import (
     check_record_of,
     check_weights,
 )
+from se_probe.interventions.recorded import mean_constants, recorded_constants
 from se_probe.interventions.seen import seen_by, with_seen
 from se_probe.interventions.split import (
     evenly,
@@ -67,6 +67,7 @@ __all__ = [
     "mean_constants",
     "measure_blocks",
     "measure_interventions",
+    "recorded_constants",
     "result_store",
     "seen_by",
     "sequential_constants",

@@ -11,8 +11,9 @@ from se_probe.checkpoints import Network
 from se_probe.errors import BlockNameError
 from se_probe.evaluation import held_out
 from se_probe.images import LabelledImages
-from se_probe.interventions.constants import least_squares_constants, mean_constants
+from se_probe.interventions.constants import least_squares_constants
 from se_probe.interventions.origin import check_finite, check_record_of
+from se_probe.interventions.recorded import recorded_constants
 from se_probe.interventions.split import images_of_record, keep_apart
 from se_probe.progress import Progress
 
@@ -59,9 +60,10 @@ def calibrate(
 
     Images that are in the record as well are split: one half calibrates, the other
     judges (:func:`keep_apart`). Images that the network was pruned or tuned on are left
-    out. Where all recorded images that calibrate are among `images`, the network runs
-    over them once for least-squares constants; else gates are frozen at their mean in
-    the record.
+    out. Where the record holds the energy of the feature maps, it gives least-squares
+    constants; else, where all recorded images that calibrate are among `images`, the
+    network runs over them once for these; else gates are frozen at their mean in the
+    record.
 
     Parameters
     ----------
@@ -96,11 +98,9 @@ def calibrate(
     unseen = held_out(images, [network])
     calibrating, judging = keep_apart(gates, unseen.images)
     known = images_of_record(calibrating, images)
-    constants = (
-        mean_constants(calibrating)
-        if known is None
-        else least_squares_constants(network, known, blocks, progress=progress)
-    )
+    constants = recorded_constants(calibrating)
+    if known is not None and constants.method == "mean":
+        constants = least_squares_constants(network, known, blocks, progress=progress)
     skipped = (f"skipped: {problem}" for problem in constants.skipped)
     return Calibration(
         tuple(blocks),

@@ -1,6 +1,6 @@
-"""Constants to freeze gates at: three ways to choose them.
+"""Constants to freeze gates at, from images.
 
-The plain mean needs a gate record only. The least-squares constant weighs each image by
+The least-squares constant weighs each image by
 the energy of the channel it scales, and so minimises the error of the scaled map. Both
 look at each block by itself; choosing block by block, front to back, takes into account
 that a block sees other maps once the blocks before it are frozen.
@@ -12,14 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-import xarray as xr
 from torch import Tensor
 
 from se_probe.blocks import FoundBlock, held_gates, unwrap, watch_gates
 from se_probe.checkpoints import Network
-from se_probe.errors import GateRecordError, ImagesError
+from se_probe.errors import ImagesError
 from se_probe.evaluation import ResultStore, digest, readable_rows
-from se_probe.gates import block_channels, block_names, recorded, row_batches
 from se_probe.images import LabelledImages
 from se_probe.interventions.intervention import Intervention
 from se_probe.progress import Progress, shifted
@@ -28,7 +26,6 @@ from se_probe.running import evaluating, pinned_numerics
 __all__ = [
     "Constants",
     "least_squares_constants",
-    "mean_constants",
     "sequential_constants",
 ]
 
@@ -67,47 +64,6 @@ class Constants(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self.by_block)
-
-
-def mean_constants(record: xr.DataArray) -> Constants:
-    """Mean gate of each channel over the recorded images.
-
-    Parameters
-    ----------
-    record : xr.DataArray, dims (image, channel)
-
-    Returns
-    -------
-    Constants
-        float64, of every block of the record.
-
-    Raises
-    ------
-    GateRecordError
-        If no image was recorded.
-
-    Examples
-    --------
-    >>> from se_probe.gates import make_gates
-    >>> gates = make_gates({"SE_2_1": [[0.25, 0.5], [0.75, 0.5]]}, ["pug", "cliff"])
-    >>> mean_constants(gates)["SE_2_1"].tolist()
-    [0.5, 0.5]
-    """
-    n_images = int(recorded(record).sum())
-    if not n_images:
-        raise GateRecordError(
-            "constants are means over images, and none of the record has been recorded"
-        )
-    total = sum(
-        torch.from_numpy(rows.values).double().sum(dim=0)
-        for rows in row_batches(record)
-    )
-    mean = torch.as_tensor(total) / n_images
-    by_block = {
-        block: mean[block_channels(record, block)].clone()
-        for block in block_names(record)
-    }
-    return Constants(by_block, "mean", n_images)
 
 
 def least_squares_constants(
@@ -301,7 +257,7 @@ def _run_over(
     rows, problems = torch.arange(0), list[str]()
 
     def seen(block: FoundBlock, feature_map: Tensor, gates: Tensor) -> None:
-        energy = feature_map[rows].double().square().sum(dim=(2, 3))
+        energy = feature_map[rows].double().square().flatten(2).sum(dim=2)
         sums[block.name].add(gates[rows].cpu().double(), energy.cpu())
 
     model = unwrap(network.model)

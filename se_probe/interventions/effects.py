@@ -11,7 +11,6 @@ from se_probe.blocks import FoundBlock
 from se_probe.checkpoints import Network
 from se_probe.evaluation import Answers
 from se_probe.gates import recorded
-from se_probe.interventions.constants import mean_constants
 from se_probe.interventions.donors import Donors
 from se_probe.interventions.measure import measured_on
 from se_probe.interventions.treatments import TREATMENTS
@@ -34,7 +33,11 @@ _MEASURES = (
 
 
 def effects(
-    network: Network, donors: Donors, blocks: Sequence[FoundBlock], answers: Answers
+    network: Network,
+    donors: Donors,
+    blocks: Sequence[FoundBlock],
+    answers: Answers,
+    constants: str,
 ) -> xr.Dataset:
     """Measures of every extent, block and treatment; see :func:`exchange_gates`.
 
@@ -45,6 +48,8 @@ def effects(
     blocks : sequence of FoundBlock
     answers : Answers
         The first is the unaltered network; then extent by extent, block by block.
+    constants : str
+        How those of `frozen` were chosen.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def effects(
         "n_single": donors.n_single,
         "n_unrecorded": donors.n_unrecorded,
         "n_classes": len(set(donors.class_names)),
-        "constants": mean_constants(donors.gates).method,
+        "constants": constants,
         "seed": donors.seed,
     }
     return xr.Dataset(columns, coords=coords, attrs=about)

@@ -10,12 +10,13 @@ from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import BlockNameError
 from se_probe.images import LabelledImages
-from se_probe.interventions.constants import mean_constants
+from se_probe.interventions.constants import Constants
 from se_probe.interventions.donors import Donors, draw_donors
 from se_probe.interventions.effects import EXTENTS, effects
 from se_probe.interventions.intervention import Exchange, Intervention
 from se_probe.interventions.measure import ask_interventions, result_store
 from se_probe.interventions.origin import check_finite, check_record_of
+from se_probe.interventions.recorded import recorded_constants
 from se_probe.interventions.same_images import check_same_images
 from se_probe.interventions.treatments import TREATMENTS, Treatment
 from se_probe.progress import Progress
@@ -36,11 +37,12 @@ def exchange_gates(
 ) -> xr.Dataset:
     """How far a network moves when its gates are exchanged for others.
 
-    The treatments are `identity` (gates are 1), `frozen` (the mean of the record, one
-    for all images), `class_mean` (mean over the other recorded images of the image's
-    own class), `same_class` (the gates of another image of its class) and `other_class`
-    (of an image of another class). Each block is treated alone, and in growing sets
-    from the classifier backwards and from the input forwards, all on the same images.
+    The treatments are `identity` (gates are 1), `frozen` (constants, from
+    :func:`recorded_constants`), `class_mean` (mean over the other recorded images of
+    the image's own class), `same_class` (the gates of another image of its class) and
+    `other_class` (of an image of another class). Each block is treated alone, and in
+    growing sets from the classifier backwards and from the input forwards, all on the
+    same images.
     The record is the bank of donors. Images whose class has one recorded image only are
     left out.
 
@@ -97,7 +99,8 @@ def exchange_gates(
     check_record_of(network, gates, blocks)
     donors = draw_donors(gates, images, seed)
     check_same_images(network, gates, donors.images, donors.own, blocks)
-    values = _values(donors, blocks)
+    constants = recorded_constants(gates)
+    values = _values(donors, blocks, constants)
     answers = ask_interventions(
         network,
         donors.images,
@@ -107,15 +110,15 @@ def exchange_gates(
         needs_classes=False,
         share=share,
     )
-    return effects(network, donors, blocks, answers)
+    return effects(network, donors, blocks, answers, constants.method)
 
 
 def _values(
-    donors: Donors, blocks: Sequence[FoundBlock]
+    donors: Donors, blocks: Sequence[FoundBlock], constants: Constants
 ) -> dict[Treatment, Mapping[str, Tensor] | Exchange | None]:
     return {
         "identity": None,
-        "frozen": mean_constants(donors.gates),
+        "frozen": constants,
         "class_mean": donors.exchange("class_mean", blocks),
         "same_class": donors.exchange("same_class", blocks),
         "other_class": donors.exchange("other_class", blocks),

@@ -16,9 +16,9 @@ from se_probe.gates import block_facts, match_blocks
 from se_probe.images import LabelledImages
 from se_probe.interventions.constants import (
     Constants,
-    mean_constants,
     sequential_constants,
 )
+from se_probe.interventions.recorded import recorded_constants
 from se_probe.progress import Progress
 
 __all__ = ["best_constants", "given_constants"]
@@ -35,7 +35,8 @@ def best_constants(
     """Best constants for some blocks that a record or images allow.
 
     With images least squares, front to back, which cost the least of the ways tried
-    (docs/pruning.md); with a record alone the mean gates.
+    (docs/pruning.md); with a record alone least squares where it holds the energy of
+    the feature maps, else the mean gates.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ def best_constants(
         return sequential_constants(network, images, blocks, progress=progress)
     if gates is None:
         raise GateRecordError("constants need a gate record or images; got neither")
-    mean = mean_constants(gates)
-    return replace(mean, by_block=_of_blocks(mean, gates, blocks))
+    alone = recorded_constants(gates)
+    return replace(alone, by_block=_of_blocks(alone, gates, blocks))
 
 
 def given_constants(
@@ -110,16 +111,16 @@ def given_constants(
 
 
 def _of_blocks(
-    mean: Constants, gates: xr.DataArray, blocks: Sequence[FoundBlock]
+    constants: Constants, gates: xr.DataArray, blocks: Sequence[FoundBlock]
 ) -> dict[str, Tensor]:
-    """Means of a record by the names that blocks have now."""
+    """Constants of a record by the names that blocks have now."""
     # By path where the record knows it: names follow the size of the images in networks
     # that are not ResNet-shaped.
     recorded_names = {
         str(fact.get("path") or fact["name"]): str(fact["name"])
         for fact in block_facts(gates)
     }
-    means = {}
+    by_name = {}
     for block in blocks:
         name = recorded_names.get(block.path) or recorded_names.get(block.name)
         if name is None:
@@ -127,9 +128,9 @@ def _of_blocks(
                 f"the gate record holds no gates of {block.name} ({block.path}). "
                 "Record them with `se-probe record`"
             )
-        means[block.name] = mean[name]
-        _check_constants(block, means[block.name].numpy())
-    return means
+        by_name[block.name] = constants[name]
+        _check_constants(block, by_name[block.name].numpy())
+    return by_name
 
 
 def _check_constants(block: FoundBlock, values: npt.NDArray[np.float64] | None) -> None:

@@ -1,7 +1,7 @@
 """Run a network over batches of pixels; gates and predictions come back."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from se_probe.blocks import FoundBlock, capture_gates, unwrap
+from se_probe.record.maps import MapCapture
 from se_probe.running import (
     Precision,
     autocast,
@@ -34,11 +35,14 @@ class Results:
         Index of the highest class score; -1 where there is none.
     is_nan : np.ndarray, shape (batch,), bool
         Images to which the network gave NaN as a class score.
+    context : mapping of str to np.ndarray, each of shape (batch, n_channels), float32
+        What was asked for beside the gates.
     """
 
     gates: npt.NDArray[np.float32]
     predicted: npt.NDArray[np.int64]
     is_nan: npt.NDArray[np.bool_]
+    context: Mapping[str, npt.NDArray[np.float32]]
 
 
 @contextmanager
@@ -49,6 +53,7 @@ def running_network(
     *,
     precision: Precision,
     compile: bool,
+    context: Sequence[str] = (),
 ) -> Iterator[Callable[[Tensor], Results]]:
     """Context that turns batches of pixels into gates and predictions.
 
@@ -63,6 +68,8 @@ def running_network(
         Classes that the network knows.
     precision : {"fp32", "bf16"}
     compile : bool
+    context : sequence of {"squeeze", "energy"}
+        What to take of the feature maps that the gates scale.
 
     Yields
     ------
@@ -72,7 +79,12 @@ def running_network(
     model = unwrap(model)
     parameter = next(model.parameters())
     predict = _Predictions(n_classes)
-    with evaluating(model), capture_gates(model, blocks) as capture:
+    maps = MapCapture(blocks, context)
+    with (
+        evaluating(model),
+        maps.watching(model),
+        capture_gates(model, blocks) as capture,
+    ):
         forward = _compiled(model) if compile else model
 
         def run(pixels: Tensor) -> Results:
@@ -80,7 +92,8 @@ def running_network(
                 pixels = pixels.to(parameter.device, parameter.dtype)
                 output = forward(pixels)
             gates = capture.take(len(pixels)).float().cpu().numpy()
-            return Results(gates, *predict(output, len(pixels)))
+            predicted, is_nan = predict(output, len(pixels))
+            return Results(gates, predicted, is_nan, maps.take())
 
         yield run
 

@@ -8,6 +8,7 @@ import zarr
 
 from se_probe.errors import GateRecordError, ImagesError, UsageError
 from se_probe.gates import (
+    CONTEXT,
     count_channels,
     create_record,
     is_record,
@@ -120,6 +121,7 @@ def begin_or_join(
                 },
                 batch_size=images.batch_size,
                 attrs={**facts, "labels": labels.rule, **attrs},
+                context=[name for name in CONTEXT if name in facts.get("context", "")],
             )
             return group, True
         except GateRecordError:

@@ -35,6 +35,7 @@ _MUST_MATCH = {
     "precision": "precision",
     "memory_format": "memory format",
     "compile": "compilation",
+    "context": "choice of what is recorded beside the gates",
     "device": "device kind",
     "threads": "number of CPU threads",
     "torch": "torch version",
@@ -57,7 +58,7 @@ def provenance(
     first_batch : Tensor, shape (batch, channels, height, width)
     blocks : sequence of FoundBlock
     settings : mapping
-        `precision`, `compile`, `threads`.
+        `precision`, `compile`, `threads`, and `context` where there is any.
 
     Returns
     -------

@@ -33,6 +33,7 @@ from se_probe.progress import Progress
 from se_probe.record.forward import Results, running_network
 from se_probe.record.given import Images, as_given
 from se_probe.record.joining import begin_or_join, begun_attributes, check_request
+from se_probe.record.maps import check_context
 from se_probe.record.provenance import provenance
 from se_probe.record.work import rounds
 from se_probe.running import Precision, pinned_numerics, rank_and_world
@@ -49,6 +50,7 @@ def record_gates(
     preprocessing: Preprocessing | None = None,
     precision: Precision = "fp32",
     compile: bool = False,
+    context: Sequence[str] = (),
     threads: int | None = None,
     strict: bool = False,
     overwrite: bool = False,
@@ -84,6 +86,10 @@ def record_gates(
         "bf16" runs the network under autocast. Gates are stored as float32.
     compile : bool
         Run the network through ``torch.compile``.
+    context : sequence of {"squeeze", "energy"}
+        What is recorded beside the gates: of each channel of the feature map that a
+        gate scales, its mean over the positions, and its mean square. See
+        :func:`~se_probe.gates.open_context`.
     threads : int, optional
         CPU threads. Their number changes the last float bits, so a record that is
         continued keeps its own. Default: as torch is set.
@@ -114,7 +120,8 @@ def record_gates(
         If there are no images, nothing says how pictures are prepared, or with
         `strict` one cannot be read.
     UsageError
-        If several processes are to share a record in memory, or to begin one anew.
+        If several processes are to share a record in memory, or to begin one anew; if
+        there is no such `context`, or the network is compiled.
     BlockError
         If the blocks cannot be found or captured.
 
@@ -123,6 +130,7 @@ def record_gates(
     Hu, Shen, Sun. CVPR 2018, section 7.2 (journal version).
     https://arxiv.org/abs/1709.01507
     """
+    context = check_context(context, compile=compile)
     network, images = as_given(network, images, preprocessing)
     rank, world = rank_and_world(part)
     check_request(images, out, is_shared=world > 1, overwrite=overwrite)
@@ -135,7 +143,13 @@ def record_gates(
         first = images.batch(0)
         if blocks is None:
             blocks = find_se_blocks(network.model, first)
-        settings = {"precision": precision, "compile": compile, "threads": n_threads}
+        settings: dict[str, Any] = {
+            "precision": precision,
+            "compile": compile,
+            "threads": n_threads,
+        }
+        if context:
+            settings["context"] = ", ".join(context)
         facts = provenance(network, images, first, blocks, settings)
         group, has_begun = begin_or_join(out, facts, labels, images, attrs or {})
         with running_network(
@@ -144,6 +158,7 @@ def record_gates(
             len(network.class_names),
             precision=precision,
             compile=compile,
+            context=context,
         ) as run:
             done = _Done(images, pending_batches(group), progress)
             for numbers in rounds(
@@ -199,4 +214,7 @@ def _write(
     state[skipped] = State.SKIPPED
     gates[skipped] = np.nan
     predicted[state != State.RECORDED] = -1
-    write_batch(group, batch.number, gates, predicted, state)
+    context = {name: values[:n_rows] for name, values in results.context.items()}
+    for values in context.values():
+        values[skipped] = np.nan
+    write_batch(group, batch.number, gates, predicted, state, context)

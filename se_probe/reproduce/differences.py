@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from se_probe.gates import State, block_channels, block_names
+from se_probe.gates import State, block_channels, block_names, context_of
 from se_probe.reproduce.changes import Change
 
 __all__ = ["BlockDifference", "Differences"]
@@ -87,7 +87,7 @@ class Differences:
             self.states.append(Change(str(ids[row]), *words))
         is_other = old["predicted"].values != new["predicted"].values
         self.n_predictions += int((is_other & is_alike).sum())
-        differences = _bitwise(old.values, new.values)
+        differences = _all_differences(old, new)
         differences[~is_alike | (states == State.SKIPPED)] = 0
         by_block = {
             name: differences[:, part].max(axis=1, initial=0)
@@ -105,6 +105,20 @@ class Differences:
                     "difference": float(by_block[block][row]),
                 }
             )
+
+
+def _all_differences(old: xr.DataArray, new: xr.DataArray) -> npt.NDArray[np.float64]:
+    """Differences of gates, or of what lies beside them where those are larger."""
+    differences = _bitwise(old.values, new.values)
+    then, now = context_of(old), context_of(new)
+    if then is None or now is None:
+        return differences
+    for name in then.data_vars:
+        values = np.asarray(then[name].values)
+        # Squeeze and energy have no natural scale: theirs are shares of what exceeds 1.
+        beside = _bitwise(values, now[name].values) / np.fmax(1, np.abs(values))
+        differences = np.fmax(differences, beside)
+    return differences
 
 
 def _bitwise(

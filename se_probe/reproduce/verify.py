@@ -11,7 +11,7 @@ import xarray as xr
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network
 from se_probe.errors import GateRecordError, ImagesError, UsageError
-from se_probe.gates import State, block_facts, check_readable, check_whole
+from se_probe.gates import CONTEXT, State, block_facts, check_readable, check_whole
 from se_probe.images import LabelledImages
 from se_probe.progress import Progress, shifted
 from se_probe.record import record_gates
@@ -182,6 +182,7 @@ def verify_record(
             blocks,
             precision=attrs.get("precision", "fp32"),
             compile=attrs.get("compile", False),
+            context=[n for n in CONTEXT if n in attrs.get("context", "")],
             threads=threads or attrs.get("threads"),
             progress=shifted(progress, found.n_images, n_checked),
         )

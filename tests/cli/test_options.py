@@ -55,6 +55,7 @@ OPTIONS = {
         "--precision": "fp32",
         "--compile": False,
         "--seed": 0,
+        "--with": None,
         "--strict": False,
         "--like": None,
         "--trust-pickle": False,

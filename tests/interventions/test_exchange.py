@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import TensorDataset
 
+from networks import Sequence1D
 from se_probe.checkpoints import Network
 from se_probe.class_names import label_set
 from se_probe.errors import (
@@ -263,19 +264,6 @@ def test_interrupted_exchange_resumes(network, tiny_images, blocks, gates, tmp_p
 
     assert min(seen) > 0.4
     assert found.equals(expected)
-
-
-class Sequence1D(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(2, 8, 3, padding=1)
-        self.first, self.second = nn.Linear(8, 4), nn.Linear(4, 8)
-        self.head = nn.Linear(8, 3)
-
-    def forward(self, x):
-        x = self.conv(x).relu()
-        gate = torch.sigmoid(4 * self.second(self.first(x.mean(2)).relu()))
-        return self.head((x * gate[:, :, None]).mean(2))
 
 
 class ChannelsLast3D(nn.Module):
