@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 
     from se_probe.checkpoints import Network
     from se_probe.images import LabelledImages
-    from se_probe.pruning import PruneOutputs, Runtime, TimeGoal
+    from se_probe.pruning import (
+        BudgetPlan,
+        Finetuned,
+        PruneOutputs,
+        Runtime,
+        TimeGoal,
+    )
+    from se_probe.training import Distillation
 
 __all__ = ["prune"]
 
@@ -56,6 +63,7 @@ def prune(
     precision: Literal["fp32", "bf16"] = "fp32",
     finetune: Annotated[int | None, at_least(1), Parameter(metavar="EPOCHS")] = None,
     lr: OptionalNumber = None,
+    distill: OptionalNumber = None,
     images: SampleOptions = ANY_SAMPLE,
     threads: OptionalPositive = None,
     out: Annotated[Path | None, Parameter(metavar="PATH")] = None,
@@ -105,9 +113,12 @@ def prune(
         Floating-point precision of the measurements of --budget or --save.
     finetune
         Fine-tune the pruned network on the training images of --data for this many
-        epochs.
+        epochs. A run that was killed resumes after its last epoch when it is repeated.
     lr
         Learning rate of --finetune.
+    distill
+        Weight, from 0 to 1, of the original network's answers in the loss of
+        --finetune: KL divergence at temperature 2, beside the labels.
     threads
         Number of CPU threads.
     out
@@ -137,6 +148,8 @@ def prune(
     _check_request(
         blocks, how, gates, budget, chooses=chooses, accept_uncertain=accept_uncertain
     )
+    if finetune is None and (lr is not None or distill is not None):
+        raise UsageError("--lr and --distill are about --finetune; give its epochs")
     goal = _goal(save, runtime)
     if out is None and not dry_run:
         raise UsageError("where to? Give --out FILE, or --dry-run to see the plan")
@@ -155,6 +168,7 @@ def prune(
         )
         outputs.check(network)
     job = _Job(network, images, output)
+    teacher = job.teacher(distill)
     job.check_finetuning(finetune)
     with pinned_numerics(threads):
         if chooses:
@@ -172,7 +186,7 @@ def prune(
             print_pruned(job.facts)
         job.say_all(pruned.notes)
         if finetune is not None and not dry_run:
-            pruned = job.finetuned(pruned, finetune, lr)
+            pruned = job.finetuned(pruned, finetune, lr, teacher)
         if outputs is not None:
             job.write(pruned, outputs, record)
     if output.json:
@@ -231,6 +245,8 @@ class _Job:
         self.network = images.resized(network)
         self.facts: dict[str, Any] = {}
         self.failures: tuple[str, ...] = ()
+        # Whose partial results are needed until the network is saved.
+        self.partial: list[BudgetPlan | Finetuned] = []
 
     def say_all(self, notes: "tuple[str, ...]") -> None:
         if not self.output.quiet:
@@ -292,7 +308,7 @@ class _Job:
 
         samples = self.images.open(self.network, quiet=self.output.quiet)
         with progress_bar("measuring", quiet=self.output.quiet) as progress:
-            self.plan = plan_budget(
+            plan = plan_budget(
                 self.network,
                 samples,
                 budget,
@@ -301,17 +317,28 @@ class _Job:
                 progress=progress,
                 **settings,
             )
-        facts = plan_facts(self.plan, accept_uncertain=accept_uncertain)
+        facts = plan_facts(plan, accept_uncertain=accept_uncertain)
         if not self.output.json:
             print_plan(facts, quiet=self.output.quiet)
-        self.say_all(self.plan.notes)
-        pruned = remove_blocks(
-            self.network, self.plan, accept_uncertain=accept_uncertain
-        )
+        self.say_all(plan.notes)
+        self.partial.append(plan)
+        pruned = remove_blocks(self.network, plan, accept_uncertain=accept_uncertain)
         self.facts = pruned_facts(self.network, pruned) | {"budget": facts}
         return pruned
 
-    def finetuned(self, pruned: "Network", epochs: int, lr: float | None) -> "Network":
+    def teacher(self, weight: float | None) -> "Distillation | None":
+        from se_probe.training import Distillation
+
+        return None if weight is None else Distillation(self.network, weight)
+
+    def finetuned(
+        self,
+        pruned: "Network",
+        epochs: int,
+        lr: float | None,
+        teacher: "Distillation | None",
+    ) -> "Network":
+        from se_probe.cache import measurements_folder
         from se_probe.pruning import finetune_network
 
         train = self.images.open(pruned, split="train", quiet=True)
@@ -323,11 +350,14 @@ class _Job:
                 test,
                 epochs,
                 lr=lr,
+                distillation=teacher,
                 seed=self.images.seed,
+                partial=measurements_folder(),
                 progress=progress,
                 on_epoch=None if self.output.quiet else say_epoch,
             )
         self.facts["finetuned"] = result.facts()
+        self.partial.append(result)
         self.say_all((result.note,) if result.note else ())
         if not self.output.json:
             print_finetuned(self.facts["finetuned"])
@@ -360,8 +390,8 @@ class _Job:
             self.say_all((note,))
         if not self.output.json:
             print(f"written: {', '.join(self.facts['written'])}")
-        if hasattr(self, "plan"):
-            self.plan.forget()
+        for each in self.partial:
+            each.forget()
 
     def _compared_on(
         self, pruned: "Network", record: "xr.DataArray | None"

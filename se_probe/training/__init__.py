@@ -23,12 +23,14 @@ crops and flips and the dropout of an epoch are functions of (seed, epoch), and 
 image of (seed, epoch, index). So there is no random state to save.
 """
 
+from se_probe.training.distillation import Distillation, softened_divergence
 from se_probe.training.loop import train_network
 from se_probe.training.prepare import check_is_split, prepare_training
 from se_probe.training.recipes import Recipe, finetuning_recipe, recipe_for
 from se_probe.training.state import EpochResult, History
 
 __all__ = [
+    "Distillation",
     "EpochResult",
     "History",
     "Recipe",
@@ -36,5 +38,6 @@ __all__ = [
     "finetuning_recipe",
     "prepare_training",
     "recipe_for",
+    "softened_divergence",
     "train_network",
 ]

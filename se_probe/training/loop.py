@@ -2,18 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network, weights_sha256
-from se_probe.errors import ImagesError, SEProbeError, UsageError
+from se_probe.errors import SEProbeError, UsageError
 from se_probe.images import LabelledImages
 from se_probe.monitor import GateMonitor
 from se_probe.progress import Progress
@@ -21,11 +22,14 @@ from se_probe.running import (
     autocast,
     class_scores,
     describe_output,
+    evaluating,
     pinned_numerics,
-    use_channels_last,
 )
 from se_probe.training.augment import crop_and_flip, draw_shifts_and_flips
+from se_probe.training.distillation import Distillation, softened_divergence
 from se_probe.training.health import gate_health_of, watch_health
+from se_probe.training.memory import trained_memory_format
+from se_probe.training.meter import Meter
 from se_probe.training.optimizers import (
     freeze_batch_norm,
     make_optimizer,
@@ -61,6 +65,7 @@ def train_network(
     overwrite: bool = False,
     threads: int | None = None,
     held_bytes: int = HELD_BYTES,
+    distillation: Distillation | None = None,
     progress: Progress | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
 ) -> tuple[Network, History]:
@@ -89,6 +94,8 @@ def train_network(
         on keeps its own. Default: as torch is set.
     held_bytes : int, default 2**30
         Pixels up to this size are decoded once and held in memory.
+    distillation : Distillation, optional
+        A teacher to learn from beside the labels.
     progress : callable, optional
         Called with the training images done and those of all epochs.
     on_epoch : callable, optional
@@ -119,11 +126,14 @@ def train_network(
     files = None if out is None else RunFiles(Path(out))
     begun = files.begin(resume=resume, overwrite=overwrite) if files else None
     threads = threads or (begun["metrics"]["settings"]["threads"] if begun else None)
-    with pinned_numerics(threads), _memory_format(network, recipe):
+    with pinned_numerics(threads), trained_memory_format(network, recipe):
         settings = describe_run(network, train_images, test_images, recipe)
+        if distillation is not None:
+            settings["distillation"] = distillation.facts()
         if begun is not None:
             check_same_run(begun["metrics"]["settings"], settings, Path(str(out)))
         trainer = _Trainer(network, train_images, test_images, recipe, held_bytes)
+        trainer.distillation = distillation
         history = trainer.go_on(begun) if begun else []
         if files is not None and begun is not None:
             files.catch_up(trainer.network)
@@ -149,22 +159,6 @@ def _check_preprocessing(network: Network, *several: LabelledImages) -> None:
                 f"with that too: expected images opened with {network.preprocessing}, "
                 f"got {images.preprocessing}"
             )
-
-
-@contextmanager
-def _memory_format(network: Network, recipe: Recipe) -> Iterator[None]:
-    """The recipe's memory format; then as `build_network` and `load_network` leave it.
-
-    A network that cannot have its channels innermost never has.
-    """
-    model, shape = network.model, network.preprocessing.input_size
-    use_channels_last(model, shape)
-    if not recipe.channels_last:
-        model.to(memory_format=torch.contiguous_format)
-    try:
-        yield
-    finally:
-        use_channels_last(model.eval(), shape)
 
 
 class _Trainer:
@@ -195,6 +189,7 @@ class _Trainer:
         self.n_steps = -(-len(self.train.usable) // recipe.batch_size)
         self.schedule = make_schedule(self.optimizer, recipe, self.n_steps)
         self.n_tested = 0
+        self.distillation: Distillation | None = None
         self.monitor = self._watch()
 
     def _watch(self) -> GateMonitor | None:
@@ -246,7 +241,7 @@ class _Trainer:
         return result if gates is None else {**result, "gates": gates}
 
     def _learn(self, epoch: int, progress: Progress | None) -> tuple[float, float]:
-        recipe, meter = self.recipe, _Meter()
+        recipe, meter = self.recipe, Meter()
         shuffler = generator_for(recipe.seed, epoch, "order")
         order = self.train.usable
         order = order[torch.randperm(len(order), generator=shuffler)]
@@ -272,10 +267,12 @@ class _Trainer:
     def _step(self, batch: PixelBatch, epoch: int) -> tuple[float, Tensor]:
         """Loss of a batch before the step, and which of its images were right."""
         labels = batch.labels.to(self.device)
-        logits = self._logits(batch.pixels)
+        logits = self._logits(self.model, batch.pixels)
         loss = functional.cross_entropy(
             logits, labels, label_smoothing=self.recipe.label_smoothing
         )
+        if self.distillation is not None:
+            loss = self._distilled(self.distillation, loss, logits, batch.pixels)
         value = loss.item()
         if not math.isfinite(value):
             raise _diverged(epoch, self.recipe)
@@ -284,9 +281,19 @@ class _Trainer:
         self.optimizer.step()
         return value, logits.argmax(dim=1) == labels
 
-    def _logits(self, pixels: Tensor) -> Tensor:
+    def _distilled(
+        self, given: Distillation, loss: Tensor, logits: Tensor, pixels: Tensor
+    ) -> Tensor:
+        """Loss of labels and teacher together."""
+        teacher = unwrap(given.teacher.model)
+        with evaluating(teacher), torch.no_grad():
+            answers = self._logits(teacher, pixels)
+        divergence = softened_divergence(answers, logits, given.temperature)
+        return (1 - given.weight) * loss + given.weight * divergence
+
+    def _logits(self, model: nn.Module, pixels: Tensor) -> Tensor:
         with autocast(self.device, self.recipe.precision):
-            output = self.model(pixels.to(self.device))
+            output = model(pixels.to(self.device))
         n_classes = len(self.network.class_names)
         logits = class_scores(output, n_classes)
         if logits is None:
@@ -317,31 +324,17 @@ class _Trainer:
     @torch.inference_mode()
     def _look(self) -> tuple[float, float]:
         """Loss and accuracy of the held-out images."""
-        meter = _Meter()
+        meter = Meter()
         self.model.eval()
         for batch in self.test.batches(self.test.usable, self.recipe.batch_size):
-            logits, labels = self._logits(batch.pixels), batch.labels.to(self.device)
+            logits, labels = (
+                self._logits(self.model, batch.pixels),
+                batch.labels.to(self.device),
+            )
             loss = functional.cross_entropy(logits, labels)
             meter.add(loss.item(), logits.argmax(dim=1) == labels)
         self.n_tested = meter.n_images
         return meter.means()
-
-
-class _Meter:
-    """Mean loss and accuracy over batches of unequal size."""
-
-    def __init__(self) -> None:
-        self.loss, self.n_correct, self.n_images = 0.0, 0, 0
-
-    def add(self, loss: float, is_correct: Tensor) -> None:
-        self.loss += loss * len(is_correct)
-        self.n_correct += int(is_correct.sum())
-        self.n_images += len(is_correct)
-
-    def means(self) -> tuple[float, float]:
-        if not self.n_images:
-            raise ImagesError("none of the images can be read, so there is no epoch")
-        return self.loss / self.n_images, self.n_correct / self.n_images
 
 
 def _diverged(epoch: int, recipe: Recipe) -> SEProbeError:

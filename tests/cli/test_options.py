@@ -181,6 +181,7 @@ OPTIONS = {
         "--precision": "fp32",
         "--finetune": None,
         "--lr": None,
+        "--distill": None,
         "--data": None,
         "--data-root": None,
         "--split": "test",

@@ -209,6 +209,8 @@ def test_a_budget_too_narrow_for_the_images(command, tmp_path):
         (("--save", "10%", "--runtime", "tflite"), "a runtime is one of eager"),
         (("--save", "10%", "--blocks", "SE_2_1"), "one of them"),
         (("--runtime", "eager", "--blocks", "SE_2_1"), "is about --save"),
+        (("--distill", 0.5, "--blocks", "SE_2_1"), "are about --finetune"),
+        (("--distill", 2, "--finetune", 1, "--blocks", "SE_2_1"), "at most 1, got 2"),
     ],
 )
 def test_requests_that_cannot_be_meant(command, arguments, sentence):
@@ -342,6 +344,7 @@ def test_finetuning_is_judged_on_images_that_did_not_calibrate(command, tmp_path
     status, out, err = command(
         *("prune", "--ckpt", DIGITS, "--blocks", "SE_2_1", "--data", "digits"),
         *("--finetune", 1, "--per-class", 30, "--out", tmp_path / "small.pt"),
+        *("--distill", 0.5),
         "--json",
     )
 
