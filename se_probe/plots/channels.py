@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from se_probe.plots.drawn import Drawn, Look
@@ -18,7 +17,6 @@ from se_probe.views import (
     class_similarities,
     correlations_caption,
     gate_correlations,
-    most_redundant,
     redundancy_caption,
     redundancy_profile,
     selectivity_caption,
@@ -58,10 +56,11 @@ class ChannelFigures:
         view = self.kept.get("redundancy", lambda: redundancy_profile(self.record))
         figure = figure_redundancy(view, **self._look)
         yield Drawn("redundancy", figure, view, redundancy_caption(view, self.source))
-        shown = view if self.blocks is None else view.sel(block=self.blocks)
-        if not np.isfinite(shown["independent_share"].to_numpy()).any():
+        ranks = view["effective_rank"].to_series().dropna()
+        shown = [name for name in ranks.index if name in (self.blocks or ranks.index)]
+        if not shown:
             return
-        matrix = gate_correlations(self.record, most_redundant(shown))
+        matrix = gate_correlations(self.record, shown[-1])
         figure = figure_correlations(matrix, **self._look)
         numbers, caption = (
             matrix.to_dataset(),

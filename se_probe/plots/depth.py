@@ -29,6 +29,7 @@ __all__ = [
     "figure_depth",
     "label_blocks",
     "plot_depth_summary",
+    "room_for_blocks",
     "shade_stages",
 ]
 
@@ -272,6 +273,14 @@ def label_blocks(ax: Axes, names: Sequence[str]) -> None:
     ax.set_xticks(positions, [names[i] for i in positions], rotation=rotation)
     ax.set_xlim(-0.5, len(names) - 0.5)
     ax.grid(visible=False, axis="x")
+
+
+def room_for_blocks(ax: Axes) -> float:
+    """Inches that the names of the blocks and the axis's label take below axes."""
+    named = ax.get_xticklabels()
+    if not named or named[0].get_rotation() == 0:
+        return 0.36
+    return 0.3 + _LETTER_WIDTH * max(len(text.get_text()) for text in named)
 
 
 def _top(values: xr.Dataset) -> float:

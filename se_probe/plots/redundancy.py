@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from se_probe.plots.depth import label_blocks, shade_stages
+from se_probe.plots.depth import label_blocks, room_for_blocks, shade_stages
 from se_probe.plots.layout import (
     Width,
     add_title,
@@ -98,6 +98,7 @@ def figure_redundancy(
         ax = fig.subplots()
         set_margins(fig, left=0.75, right=0.12, top=0.1, bottom=0.55)
         plot_redundancy(view, ax=ax)
+        set_margins(fig, left=0.75, right=0.12, top=0.1, bottom=room_for_blocks(ax))
         share_legend([ax])
         add_title(fig, title)
         finish(fig)

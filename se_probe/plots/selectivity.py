@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from se_probe.plots.depth import label_blocks, shade_stages
+from se_probe.plots.depth import label_blocks, room_for_blocks, shade_stages
 from se_probe.plots.layout import (
     Width,
     add_title,
@@ -85,6 +85,7 @@ def figure_selectivity(
         plot_selectivity(view, ax=upper)
         _draw_above(lower, view)
         upper.tick_params(labelbottom=False)
+        set_margins(fig, left=0.8, right=0.12, top=0.1, bottom=room_for_blocks(lower))
         fig.align_ylabels([upper, lower])
         share_legend([upper], _sample(view))
         add_title(fig, title)

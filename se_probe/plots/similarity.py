@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from se_probe.plots.labels import short_name
 from se_probe.plots.layout import Width, finish, inches, letter
-from se_probe.plots.matrix import add_bar, draw_matrix
+from se_probe.plots.matrix import add_bar, draw_matrix, pooled
 from se_probe.plots.style import house_style, text_scale
 from se_probe.views import MAX_LABELLED
 
@@ -103,7 +103,7 @@ def _layout(view: xr.Dataset, total: float) -> tuple[tuple[float, float], int]:
     if n_classes <= MAX_LABELLED:
         side = max(side, scale * _NAME_HEIGHT * n_classes)
     n_rows = -(-n_blocks // n_columns)
-    height = n_rows * (side + 0.3 * scale) + 0.25 * scale
+    height = n_rows * (side + 0.3 * scale) + 0.35 * scale
     return (n_columns * side + beside, height), n_columns
 
 
@@ -111,7 +111,9 @@ def _sample(view: xr.Dataset, width: float) -> str:
     n_classes, n_images = view.sizes["class_name"], int(view["count"].sum())
     between = ", " if width > _ONE_LINE * text_scale() else ",\n"
     order = f"in the order of a clustering in {view['block'].to_numpy()[-1]}"
-    return f"{n_classes:,} classes, {n_images:,} images{between}{order}"
+    _, step = pooled(view["similarity"].to_numpy()[0])
+    means = f",\neach cell the mean of {step} x {step} classes" if step > 1 else ""
+    return f"{n_classes:,} classes, {n_images:,} images{between}{order}{means}"
 
 
 def _names_width(view: xr.Dataset) -> float:

@@ -73,7 +73,7 @@ def write_figures(
         Which classes, blocks and channels.
     figures : sequence of str
         Some of "profiles", "spread", "heatmap", "depth", "selectivity", "redundancy"
-        (with "correlations" of the most redundant block) and "similarity".
+        (with "correlations" of the last block that is drawn) and "similarity".
     formats : sequence of str
         Some of "png", "pdf", "svg".
     pair : sequence of str, optional

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.gates import block_channels, block_facts
-from se_probe.views.words import trend
+from se_probe.views.words import MIN_BLOCKS, rank_correlation, trend
 
 __all__ = ["describe_selectivity", "selectivity_profile"]
 
@@ -113,12 +113,31 @@ def _selectivity(view: xr.Dataset) -> list[str]:
         f"{100 * above.values[k]:.3g} % of the channels of {above['block'].values[k]}"
         for k in ends
     )
+    sentences += _as_chance(view)
     sentence = (
         f"With the labels shuffled once it is {span}. Above the 95 % quantile of their "
         f"block's shuffled level, where chance puts 5 %, are {found}"
         f"{' (least and most)' if len(ends) > 1 else ''}."
     )
     return [*sentences, sentence]
+
+
+def _as_chance(view: xr.Dataset) -> list[str]:
+    """A warning where chance alone gives the same course along the network."""
+    pair = view[["selectivity_median", "shuffled_median"]].dropna("block")
+    if pair.sizes["block"] < MIN_BLOCKS:
+        return []
+    found, level = (rank_correlation(pair[name]) for name in pair)
+    both = min(found[1], level[1]) > 0, max(found[2], level[2]) < 0
+    if not any(both):
+        return []
+    way = "rises" if both[0] else "falls"
+    more = "more" if both[0] else "less"
+    sentence = (
+        f"With the labels shuffled it {way} with depth too, because gates there move "
+        f"{more} whatever the class: look at what is above that level."
+    )
+    return [sentence]
 
 
 def _still(view: xr.Dataset) -> str:

@@ -7,12 +7,12 @@ import xarray as xr
 
 from se_probe.stats import MARGIN, MIN_IMAGES
 
-__all__ = ["describe_depth", "rank_correlation", "trend"]
+__all__ = ["MIN_BLOCKS", "describe_depth", "rank_correlation", "trend"]
 
 # The paper calls a block saturated in which "most of the activations are close to one".
 _MOST = 0.5
 # With four blocks even a perfect order happens by chance once in twelve times.
-_MIN_BLOCKS = 5
+MIN_BLOCKS = 5
 
 
 def describe_depth(view: xr.Dataset) -> list[str]:
@@ -100,7 +100,7 @@ def trend(values: xr.DataArray, what: str, needs: str) -> str:
     found = [f"{value:.3g} in {block}" for block, value in known.items()]
     if not found:
         return f"{what} is not known: it needs {needs}."
-    if len(found) < _MIN_BLOCKS:
+    if len(found) < MIN_BLOCKS:
         return f"{what} is {_listed(found)}."
     if len(set(known.values())) == 1:
         return f"{what} is the same in all {len(found)} blocks: {found[0]}."

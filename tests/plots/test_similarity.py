@@ -57,3 +57,15 @@ def test_names_of_classes_fit_their_rows():
 @pytest.mark.mpl_image_compare(**LOOK)
 def test_similarity_looks_as_before(view):
     return figure_similarity(view)
+
+
+def test_cells_of_very_many_classes_are_means_of_neighbours():
+    many = class_similarities(records.many_classes(402, channels=4))
+
+    ax, _ = figure_similarity(many).axes
+
+    values = many["similarity"].values[0]
+    expected = values.reshape(134, 3, 134, 3).mean((1, 3))
+    np.testing.assert_allclose(image_of(ax), expected)
+    words = figure_similarity(many).get_supxlabel()
+    assert words.endswith("each cell the mean of 3 x 3 classes")

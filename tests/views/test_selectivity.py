@@ -50,10 +50,11 @@ def test_channels_that_no_image_changes_are_counted_and_named():
 def test_words_tell_trend_level_and_sample(record, moments):
     view = selectivity_profile(channel_table(record, moments))
 
-    first, second, third = describe_selectivity(view)
+    first, warning, second, third = describe_selectivity(view)
 
     assert first.startswith("The median class selectivity of a block's channels rises")
     assert first.endswith("From 22 images of 4 classes.")
+    assert warning.startswith("With the labels shuffled it rises with depth too")
     assert "With the labels shuffled once it is" in second
     assert third == "No channel is dead, always open or constant over these images."
 
