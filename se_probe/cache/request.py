@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -89,11 +90,22 @@ class RecordingRequest:
         content["version"] = se_probe.__version__
         content["data_default"] = os.environ.get("SE_PROBE_DATA")
         if Path(self.ckpt).is_file():
-            content["ckpt"] = file_sha256(self.ckpt)
+            content["ckpt"] = _sum_of(self.ckpt)
         if self.class_names is not None and Path(self.class_names).is_file():
-            content["class_names"] = file_sha256(self.class_names)
+            content["class_names"] = _sum_of(self.class_names)
         for name in ("data", "data_root", "data_default"):
             folder = content[name]
             if folder and Path(folder).is_dir():
                 content[name] = str(Path(folder).resolve())
         return cache_folder() / digest(content)
+
+
+def _sum_of(path: str) -> str:
+    """Sum of a file, which is read again only when it has changed."""
+    facts = Path(path).stat()
+    return _known_sum(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _known_sum(path: str, size: int, changed: int) -> str:
+    return file_sha256(path)

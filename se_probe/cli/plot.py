@@ -188,7 +188,7 @@ def plot(
     if record is not None:
         from se_probe.gates import open_gates
 
-        gates, stem = open_gates(record), record.stem
+        gates, stem, path = open_gates(record), record.stem, record
     else:
         names_file = checkpoint.class_names
         request = RecordingRequest(
@@ -211,6 +211,7 @@ def plot(
         )
         stem = _stem(str(ckpt))
         gates = _gates(request, checkpoint.trust_pickle, images.workers, quiet)
+        path = request.entry()
     draw(
         gates,
         out or Path("figures") / stem,
@@ -227,7 +228,7 @@ def plot(
         pair=split_list(spread) or None,
         look=drawn,
         channel_order=look.channel_order,
-        path=record,
+        path=path,
         batches=numbers,
         formats=split_list(format),
     )

@@ -16,6 +16,9 @@ __all__ = ["Kept"]
 
 # Below this many bytes of gates, computing anew takes less than a second or so.
 _WORTH_KEEPING = 200 * 2**20
+# What makes numbers of the same files different ones.
+_ROW_NAMES = ("image_id", "class_name", "wnid", "class_index", "state")
+_CHANNEL_NAMES = ("block", "channel_in_block")
 
 
 class Kept:
@@ -29,7 +32,8 @@ class Kept:
     ----------
     record : xr.DataArray, dims (image, channel)
     path : path, optional
-        Where the record lies on disk.
+        Where the record lies on disk: its folder, its zip file, or the folder of
+        several records of which it is a part.
 
     Examples
     --------
@@ -43,7 +47,7 @@ class Kept:
         self._folder: Path | None = None
         self._attrs, self._here = dict(record.attrs), dict[str, xr.Dataset]()
         self._stamp = ""
-        if path is not None and Path(path).is_dir() and _size(record) > _WORTH_KEEPING:
+        if path is not None and Path(path).exists() and _size(record) > _WORTH_KEEPING:
             self._folder = Path(path).with_suffix(".stats")
             self._stamp = f"{_stamp(Path(path))}-{_rows(record)}"
 
@@ -103,7 +107,7 @@ def _size(record: xr.DataArray) -> int:
 def _stamp(path: Path) -> str:
     """Hash over names, sizes and times of the files of a record."""
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")):
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             facts = file.stat()
             name = file.relative_to(path).as_posix()
@@ -113,8 +117,7 @@ def _stamp(path: Path) -> str:
 
 def _rows(record: xr.DataArray) -> str:
     """Hash over which rows and channels count, and what they are called."""
-    names = ("class_name", "wnid", "class_index", "state", "block", "channel_in_block")
-    columns = [record[name].values for name in names]
+    columns = [record[name].values for name in (*_ROW_NAMES, *_CHANNEL_NAMES)]
     digest = hashlib.sha256()
     for column in columns:
         text = column.dtype == object

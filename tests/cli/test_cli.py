@@ -303,6 +303,23 @@ def test_plot_again_draws_from_the_cache_without_torch(command, ckpt, request):
     ]  # and no more
 
 
+def test_numbers_of_a_large_cached_record_are_kept_and_its_caption_names_it(
+    command, ckpt, monkeypatch
+):
+    monkeypatch.setattr("se_probe.stats.kept._WORTH_KEEPING", 0)
+    arguments = ("plot", "--ckpt", ckpt, "--per-class", 4, "--others", 4, "--quiet")
+    command(*arguments, "--format", "png")
+    caption = Path("figures/net/profiles.txt").read_text(encoding="utf-8")
+    record = Path(caption.split("Record: ")[1].splitlines()[0])
+    monkeypatch.setattr("se_probe.plots.write.class_moments", None)
+
+    status, _, err = command(*arguments, "--format", "png")
+
+    assert record.is_dir()
+    assert record.with_suffix(".stats").is_dir()
+    assert status == 0, err
+
+
 @pytest.mark.parametrize("change", ["weights", "settings", "images"])
 def test_cache_is_not_used_for_something_else(
     command, ckpt, tmp_path, change, photos, tiny_network, monkeypatch
