@@ -175,7 +175,8 @@ def serve(network: Network, runtime: Runtime, pixels: Tensor) -> Forward:
     if runtime == "eager":
         return model
     if runtime == "compile":
-        compiled: Forward = torch.compile(model)
+        # For one size of batch, as it is served, and compiled anew for another.
+        compiled: Forward = torch.compile(model, dynamic=False)
         return compiled
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+import torch
 from torch.nn.functional import silu
 
 from networks import built, flow_network, pictures
@@ -10,6 +11,7 @@ from se_probe.errors import CheckpointError, UsageError
 from se_probe.evaluation import evaluate, open_onnx
 from se_probe.images import open_images
 from se_probe.pruning import export_network, quantize_onnx, time_runtimes
+from se_probe.pruning.runtimes import serve
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -99,6 +101,20 @@ def test_every_runtime_times_both_networks_at_both_batch_sizes(served):
         assert len(each.milliseconds) == 2
         assert all(low <= high for low, high in zip(each.low, each.high, strict=True))
     assert [each.precision for each in times[::2]] == ["fp32", "fp32", "int8"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_network_computes_the_same_at_every_batch_size():
+    network = flow_network(lambda net, x: net.plain(net.se(x)))
+
+    forward = serve(network, "compile", pictures(network))
+
+    for n in (1, 3):
+        images = pictures(network, n)
+        with torch.no_grad():
+            expected = network.model(images)
+            torch.testing.assert_close(forward(images), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_cannot_be_run_is_refused(served, tmp_path):
