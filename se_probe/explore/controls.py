@@ -39,7 +39,7 @@ class Controls:
     def __init__(self, look: Exploration, folder: str) -> None:
         sheet = InlineStyleSheet(css=SHEET)
         self.block = Select(title="SE block", options=look.blocks, width=130)
-        self.channel = Spinner(title="Channel", low=0, step=1, width=90)
+        self.channel = Spinner(low=0, step=1, width=130)
         self.find = TextInput(
             title="Find classes (names, wnids, indices; Enter)",
             placeholder="goldfish, plane",
@@ -80,7 +80,9 @@ class Controls:
     def show(self, look: Exploration) -> None:
         """Show what is chosen now."""
         self.block.value = look.block
-        self.channel.update(high=look.highest_channel, value=look.channel)
+        # Not `high`: the page would cut the old value to it, and answer with that.
+        title = f"Channel, 0 to {look.highest_channel}"
+        self.channel.update(title=title, value=look.channel)
         self.classes.value = look.classes
         self.order.value = look.channel_order
         of_class = [(f"class:{name}", f"class {name}") for name in look.classes]

@@ -43,7 +43,7 @@ class MapPanel:
     """
 
     def __init__(self) -> None:
-        self.source = ColumnDataSource(_columns())
+        self.source = ColumnDataSource(_columns(), name="images")
         self.figure = figure(
             height=400,
             min_width=320,

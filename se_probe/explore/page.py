@@ -96,12 +96,15 @@ class PageServer:
         self.url = f"http://{HOST}:{port}/"
 
     def run(self) -> None:
-        """Answer until stopped."""
-        self._server.run_until_shutdown()
+        """Answer until Ctrl-C."""
+        try:
+            self._server.io_loop.start()
+        except KeyboardInterrupt:
+            self.stop()
 
     def stop(self) -> None:
         """Answer no longer."""
-        self._server.stop()
+        self._server.stop(wait=False)
         self._server.unlisten()
 
     def open_browser(self) -> bool:

@@ -27,7 +27,7 @@ class ProfilePanel:
 
     def __init__(self) -> None:
         names = ("x", "y", "name", "colour", "dash", "width")
-        self.curves = ColumnDataSource({name: [] for name in names})
+        self.curves = ColumnDataSource({name: [] for name in names}, name="curves")
         self.figure = figure(
             height=400,
             min_width=320,

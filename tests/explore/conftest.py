@@ -5,10 +5,8 @@ import pytest
 from PIL import Image
 
 import records
+from browser import BOLD, SCRIPT
 from se_probe.gates import make_gates
-
-BOLD = "<b>x</b>"
-SCRIPT = '"><img src=x onerror=alert(1)>'
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def photographed(tmp_path):
         Image.new("RGB", (32, 24), name).save(tmp_path / "photos" / ids[-1])
     rng = np.random.default_rng(0)
     level = np.array([0.8 if name == "red" else 0.2 for name in names])
-    first = np.column_stack([level + 0.01 * rng.random(40), rng.random((40, 3))])
+    first = np.column_stack([level + 0.01 * rng.random(40), 0.1 * rng.random((40, 3))])
     facts = {"kind": "folder", "name": "photos", "path": str(tmp_path / "photos")}
     return make_gates(
         {"SE_2_1": first, "SE_3_1": rng.random((40, 8))},
