@@ -14,10 +14,12 @@ from se_probe.cli.options import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]
     import xarray as xr
 
 __all__ = ["channels"]
 
+_WHICH = ("block", "stage", "channel_in_block", "channel")
 _COLUMNS = {
     "block": "block",
     "channels": "channels",
@@ -73,7 +75,7 @@ def channels(
         _print(view)
         print(*describe_selectivity(view), sep="\n")
     if out is not None:
-        save_table(table, out)
+        save_table(_rows(table), out)
         if not output.quiet:
             say(f"wrote {out}: {table.sizes['channel']:,} channels")
 
@@ -85,8 +87,15 @@ def _facts(table: "xr.Dataset", view: "xr.Dataset") -> dict[str, Any]:
         "selectivity_classes": table.attrs["selectivity_classes"],
         "seed": table.attrs["seed"],
         "blocks": view.to_dataframe().reset_index().to_dict("records"),
-        "channels": table.to_dataframe().to_dict("records"),
+        "channels": _rows(table).to_dict("records"),
     }
+
+
+def _rows(table: "xr.Dataset") -> "pd.DataFrame":
+    """One row a channel; which one comes first."""
+    rows = table.to_dataframe().reset_index()
+    which = [name for name in _WHICH if name in rows]
+    return rows[[*which, *(name for name in rows if name not in which)]]
 
 
 def _print(view: "xr.Dataset") -> None:

@@ -174,9 +174,9 @@ def nearest_classes(view: xr.Dataset) -> pd.DataFrame:
         ]
     columns = ["block", "class_name", "nearest_class", "similarity"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(
-        shuffled_q95=table["block"].map(view["shuffled_q95"].to_series())
-    )
+    for name in _LEVELS:
+        table[name] = table["block"].map(view[name].to_series())
+    return table
 
 
 def similarity_table(view: xr.Dataset) -> pd.DataFrame:
@@ -197,23 +197,19 @@ def similarity_table(view: xr.Dataset) -> pd.DataFrame:
         return nearest_classes(view)
     first, second = np.triu_indices(view.sizes["class_name"], k=1)
     names = view["class_name"].to_numpy()
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "block": block,
-                    "class_name": names[first],
-                    "other_class": names[second],
-                    "similarity": view["similarity"]
-                    .sel(block=block)
-                    .to_numpy()[first, second],
-                    "shuffled_q95": view["shuffled_q95"].sel(block=block).item(),
-                }
-            )
-            for block in view["block"].to_numpy()
-        ],
-        ignore_index=True,
-    )
+    parts = []
+    for block in view["block"].to_numpy():
+        one = view.sel(block=block)
+        columns = {
+            "block": block,
+            "class_name": names[first],
+            "other_class": names[second],
+            "similarity": one["similarity"].to_numpy()[first, second],
+        }
+        parts.append(
+            pd.DataFrame(columns).assign(**{n: one[n].item() for n in _LEVELS})
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def describe_similarity(view: xr.Dataset) -> list[str]:

@@ -31,6 +31,7 @@ def test_channels_writes_every_channel_and_prints_the_blocks(command, record, tm
     )
     assert list(written["opens_most"]) == expected["opens_most"].to_numpy().tolist()
     assert written["block"].tolist() == ["SE_2_1"] * 6 + ["SE_3_1"] * 4
+    assert list(written)[:3] == ["block", "stage", "channel_in_block"]
     assert "SE_2_1" in stdout
     assert "dead: 1 in SE_2_1" in stdout
     assert "10 channels" in stderr

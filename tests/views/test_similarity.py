@@ -108,6 +108,8 @@ def test_the_table_holds_every_pair_once():
         )
     }
     assert len(pairs) == len(table)
+    assert {"similarity", "shuffled_q95", "shuffled_max"} < set(table.columns)
+    assert table["shuffled_max"].notna().all()
 
 
 def test_of_many_classes_the_nearest_are_listed():
