@@ -1,5 +1,7 @@
 """Gate records made by code that several tests share."""
 
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 
@@ -134,4 +136,37 @@ def on_disk(record, path, batch_size):
         write_batch(
             group, number, part.values, part["predicted"].values, part["state"].values
         )
+    return open_gates(path)
+
+
+def with_squeeze(folder: Path) -> tuple[xr.DataArray, np.ndarray]:
+    """Record of 40 images, and its squeeze: gates follow it, oppose it, ignore it."""
+    rng = np.random.default_rng(0)
+    squeeze = rng.normal(size=(40, 7)).astype(np.float32)
+    share = np.array([1, -1, 0.8, 0.3, 0.0, -0.2, 0.0])
+    noise = rng.normal(size=(40, 7)) * np.sqrt(1 - share**2)
+    values = 0.5 + 0.1 * (share * squeeze + noise)
+    values[:, -1] = 0.5  # the last of the four of SE_3_1 is constant
+    gates = make_gates(
+        {"SE_2_1": values[:, :3], "SE_3_1": values[:, 3:]}, ["pug", "cliff"] * 20
+    )
+    return beside(gates, squeeze, folder / "with_squeeze.zarr"), squeeze
+
+
+def beside(gates: xr.DataArray, squeeze: np.ndarray, path: Path) -> xr.DataArray:
+    """A record on disk with some gates and the squeeze of each."""
+    names = ("image_id", "class_name", "wnid", "class_index")
+    group = create_record(
+        path,
+        blocks=gates.attrs["blocks"],
+        rows={name: gates[name].values.tolist() for name in names},
+        batch_size=8,
+        attrs={},
+        context=["squeeze"],
+    )
+    for number in range(5):
+        rows = slice(8 * number, 8 * number + 8)
+        state = np.ones(8, np.uint8)
+        own = {"squeeze": squeeze[rows]}
+        write_batch(group, number, gates.values[rows], np.full(8, -1), state, own)
     return open_gates(path)

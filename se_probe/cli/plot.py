@@ -163,8 +163,8 @@ def plot(
     sampling
         How channels are chosen.
     figures
-        Figures to draw, separated by commas; also selectivity, redundancy and
-        similarity.
+        Figures to draw, separated by commas; also selectivity, redundancy, similarity
+        and context (of a record made --with squeeze).
     spread
         The two classes of the spread figure.
     batches

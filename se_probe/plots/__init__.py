@@ -7,6 +7,11 @@ in :mod:`se_probe.views`. pyplot is not used, and no setting of matplotlib is ch
 for good. :func:`save` and :func:`save_table` are the only places that write.
 """
 
+from se_probe.plots.context import (
+    figure_context,
+    figure_gates_by_squeeze,
+    plot_context,
+)
 from se_probe.plots.cost import figure_block_costs, figure_freezing_curve
 from se_probe.plots.depth import figure_depth, plot_depth_summary
 from se_probe.plots.drawn import Look
@@ -40,10 +45,12 @@ __all__ = [
     "Look",
     "class_styles",
     "figure_block_costs",
+    "figure_context",
     "figure_correlations",
     "figure_depth",
     "figure_exchange",
     "figure_freezing_curve",
+    "figure_gates_by_squeeze",
     "figure_heatmaps",
     "figure_learning_curve",
     "figure_pairs",
@@ -58,6 +65,7 @@ __all__ = [
     "panel_rows",
     "plot_class_profile",
     "plot_class_spread",
+    "plot_context",
     "plot_depth_summary",
     "plot_exchange",
     "plot_gate_heatmap",

@@ -6,6 +6,7 @@ from typing import Any
 
 import xarray as xr
 
+from se_probe.plots.context import figure_context, figure_gates_by_squeeze
 from se_probe.plots.drawn import Drawn, Look
 from se_probe.plots.redundancy import figure_correlations, figure_redundancy
 from se_probe.plots.selectivity import figure_selectivity
@@ -15,8 +16,13 @@ from se_probe.stats import Kept, channel_table
 from se_probe.views import (
     Source,
     class_similarities,
+    context_caption,
+    context_profile,
     correlations_caption,
     gate_correlations,
+    gates_by_squeeze,
+    gates_by_squeeze_caption,
+    most_by_squeeze,
     redundancy_caption,
     redundancy_profile,
     selectivity_caption,
@@ -76,6 +82,20 @@ class ChannelFigures:
         figure = figure_similarity(view, **self._look)
         caption = similarity_caption(view, self.source)
         return Drawn("similarity", figure, similarity_table(view), caption)
+
+    def context(self) -> Iterator[Drawn]:
+        """How gates go with their own squeeze, by depth and in one block."""
+        view = self.kept.get(
+            "context", lambda: context_profile(self.record, progress=self.progress)
+        )
+        figure = figure_context(view, **self._look)
+        yield Drawn("context", figure, view, context_caption(view, self.source))
+        shown = view if self.blocks is None else view.sel(block=self.blocks)
+        pairs = gates_by_squeeze(self.record, most_by_squeeze(shown))
+        figure = figure_gates_by_squeeze(pairs, cmap=self.look.cmap, **self._look)
+        caption = gates_by_squeeze_caption(pairs, self.source)
+        numbers = pairs[["bin_squeeze", "bin_gate"]]
+        yield Drawn("context_block", figure, numbers, caption)
 
     @property
     def _look(self) -> dict[str, Any]:

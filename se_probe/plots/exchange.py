@@ -53,10 +53,11 @@ _BECAME: dict[str, dict[str, Any]] = {
     "from_input": {"color": COLOURS[6], "marker": "<", "linestyle": DASHES[3]},
 }
 _APART = 0.09  # of the distance between blocks
-_PANEL_HEIGHT = 1.55
+_PANEL_HEIGHT = 1.45
 _LETTER_WIDTH = 0.062  # inches of one character at 7 points
 # Divergences below this many nats are drawn near 0, whatever their logarithm.
 _SMALL_KL = 1e-3
+_SMALL_DIFFERENCE = 1e-2
 
 
 def plot_exchange(
@@ -88,7 +89,7 @@ def plot_exchange(
             drawn.plot(at, each["kl"], label=_LABELS[str(name)], markersize=3, **style)
             low, high = each["kl_low"].clip(min=0), each["kl_high"]
             drawn.vlines(at, low, high, color=style["color"], linewidth=0.8)
-        _scale(drawn, float(view["kl_high"].fillna(view["kl"]).max()))
+        _scale(drawn, float(one["kl_high"].fillna(one["kl"]).max()))
         drawn.set_ylabel("KL divergence\n(nats per image)")
         _name_blocks(drawn, view)
     return drawn
@@ -99,8 +100,8 @@ def figure_exchange(
 ) -> Figure:
     """Draw what exchanged gates cost: each block alone, and growing sets of blocks.
 
-    The last panel shows how often the prediction becomes the donor's class, where the
-    network knows classes.
+    Then what the class in the gates is worth (other_class - same_class), and how often
+    the prediction becomes the donor's class, where the network knows classes.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def figure_exchange(
     """
     extents = list(_EXTENTS) if view.sizes["block"] > 1 else ["alone"]
     has_classes = int(view["n_donors_known"]) > 0
-    n_panels = len(extents) + has_classes
+    n_panels = len(extents) + 1 + has_classes
     with house_style():
         names = [str(name) for name in view["block"].values]
         bottom = 0.35 + _LETTER_WIDTH * max(map(len, names))
@@ -129,10 +130,15 @@ def figure_exchange(
         for place, extent in enumerate(extents):
             ax = plot_exchange(view, extent, ax=axes[place])
             ax.set_title(letter(place, n_panels, f"exchanged: {_EXTENTS[extent]}"))
+        below = axes[len(extents) :]
+        _plot_class_kl(view, extents, below[0])
+        titles = ["other_class - same_class: what the class in the gates is worth"]
         if has_classes:
-            _plot_became(view, extents, axes[-1])
-            what = "other_class: prediction becomes the donor's class"
-            axes[-1].set_title(letter(n_panels - 1, n_panels, what))
+            _plot_became(view, extents, below[1])
+            titles.append("other_class: prediction becomes the donor's class")
+        for place, title_below in enumerate(titles):
+            name = letter(len(extents) + place, n_panels, title_below)
+            below[place].set_title(name)
         for ax in axes:
             ax.label_outer()
         axes[-1].set_xlabel("SE block")
@@ -141,6 +147,24 @@ def figure_exchange(
         add_title(fig, title)
         finish(fig)
     return fig
+
+
+def _plot_class_kl(view: xr.Dataset, extents: Sequence[str], ax: Axes) -> None:
+    x = np.arange(view.sizes["block"])
+    for place, extent in enumerate(extents):
+        one, style = view.sel(extent=extent), _BECAME[extent]
+        at = x + _APART * (place - 1)
+        ax.plot(at, one["class_kl"], label=_SHORT[extent], markersize=3, **style)
+        low, high = one["class_kl_low"], one["class_kl_high"]
+        ax.vlines(at, low, high, color=style["color"], linewidth=0.8)
+    ax.axhline(0, color="0.4", linewidth=0.6, zorder=1)
+    ax.set_yscale("symlog", linthresh=_SMALL_DIFFERENCE)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.set_ylabel("difference of KL\n(nats per image)")
+    ax.legend(loc="upper left", ncols=3)
+    low_end, high_end = ax.get_ylim()
+    ax.set_ylim(low_end, max(10 * high_end, 10 * _SMALL_DIFFERENCE))
+    _name_blocks(ax, view)
 
 
 def _plot_became(view: xr.Dataset, extents: Sequence[str], ax: Axes) -> None:

@@ -20,7 +20,7 @@ from se_probe.plots.saving import save, save_caption, save_table
 from se_probe.plots.spread import figure_spread, spread_limits
 from se_probe.plots.style import N_NAMED, Styles, styles_of, use_style
 from se_probe.progress import Progress
-from se_probe.stats import Kept, class_moments
+from se_probe.stats import Kept, class_moments, squeeze_of
 from se_probe.views import (
     ChannelOrder,
     Selection,
@@ -43,7 +43,7 @@ __all__ = ["ALL_FIGURES", "FIGURES", "Look", "write_figures"]
 
 # Those that are drawn where none is asked for, and all that can be.
 FIGURES = ("profiles", "spread", "heatmap", "depth")
-ALL_FIGURES = (*FIGURES, "selectivity", "redundancy", "similarity")
+ALL_FIGURES = (*FIGURES, "selectivity", "redundancy", "similarity", "context")
 
 
 def write_figures(
@@ -73,7 +73,9 @@ def write_figures(
         Which classes, blocks and channels.
     figures : sequence of str
         Some of "profiles", "spread", "heatmap", "depth", "selectivity", "redundancy"
-        (with "correlations" of the last block that is drawn) and "similarity".
+        (with "correlations" of the last block that is drawn), "similarity" and
+        "context" (with "context_block", of the block whose gates go most with their
+        squeeze).
     formats : sequence of str
         Some of "png", "pdf", "svg".
     pair : sequence of str, optional
@@ -106,9 +108,12 @@ def write_figures(
     ClassNameError, BlockNameError
         If a class or a block is not in the record.
     GateRecordError
-        If batches are asked for and the record does not say its batch size.
+        If batches are asked for and the record does not say its batch size, or
+        "context" and it was recorded without.
     """
     look = look or Look()
+    if "context" in figures:
+        squeeze_of(record)  # says how to record it
     _check_figures(figures, batches)
     look.check()
     selection = selection or Selection()
@@ -145,6 +150,8 @@ def write_figures(
             yield from by_channel.redundancy()
         if "similarity" in figures:
             yield by_channel.similarity(moments())
+        if "context" in figures:
+            yield from by_channel.context()
 
     paths: list[Path] = []
     with use_style(look.style) if look.style else nullcontext():

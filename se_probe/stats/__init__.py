@@ -8,6 +8,7 @@ have no common order.
 """
 
 from se_probe.stats.channels import BEHAVIOURS, channel_table, class_selectivity
+from se_probe.stats.context import context_slope, squeeze_of
 from se_probe.stats.counting import MARGIN
 from se_probe.stats.covariance import effective_rank, redundancy, some_rows
 from se_probe.stats.extremes import saturation
@@ -54,6 +55,7 @@ __all__ = [
     "class_selectivity",
     "class_similarity",
     "compare_without_order",
+    "context_slope",
     "effective_rank",
     "input_dependence",
     "moments_of",
@@ -68,6 +70,7 @@ __all__ = [
     "separability",
     "shuffled_class_means",
     "some_rows",
+    "squeeze_of",
     "variance_shares",
     "wilson_interval",
 ]

@@ -8,9 +8,16 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.errors import UsageError
-from se_probe.gates import block_channels, block_facts, block_names, match_blocks
+from se_probe.gates import (
+    block_channels,
+    block_facts,
+    block_names,
+    context_of,
+    match_blocks,
+)
 from se_probe.progress import Progress
 from se_probe.stats.by_block import channel_labels
+from se_probe.stats.context import context_slope
 from se_probe.stats.extremes import saturation
 from se_probe.stats.moments import moments_of
 from se_probe.stats.shuffling import repeated_classes, shuffled_class_means
@@ -63,6 +70,7 @@ def channel_table(
         classes with at least two images; NaN, and no class, where there are fewer than
         two of them. `behaviour`: "dead" (0.05 or less for every image), "always open"
         (0.95 or more), "constant" (the same for every image) or "varies".
+        `context_slope` of :func:`context_slope`, where the squeeze was recorded.
         The attributes `n_images`, `selectivity_images`, `selectivity_classes` and
         `seed` say what it rests on.
 
@@ -100,7 +108,11 @@ def channel_table(
         means = shuffled_class_means(source, repeated, seed=seed, progress=progress)
         shuffled = class_selectivity(means).values
     table["selectivity_shuffled"] = ("channel", shuffled)
-    return table[list(_COLUMNS)].assign_attrs(
+    table = table[list(_COLUMNS)]
+    if isinstance(source, xr.DataArray) and "squeeze" in (context_of(source) or ()):
+        slopes = context_slope(source, progress=progress)
+        table["context_slope"] = slopes["context_slope"].drop_attrs()
+    return table.assign_attrs(
         known.attrs,
         n_images=n_images,
         selectivity_images=int(repeated["count"].sum()),

@@ -11,9 +11,11 @@ from se_probe.views.binning import fit_rows
 from se_probe.views.by_class import gates_by_class
 from se_probe.views.captions import (
     Source,
+    context_caption,
     correlations_caption,
     depth_caption,
     exchange_caption,
+    gates_by_squeeze_caption,
     profiles_caption,
     redundancy_caption,
     rows_caption,
@@ -23,6 +25,12 @@ from se_probe.views.captions import (
 )
 from se_probe.views.clustering import cluster_order
 from se_probe.views.components import image_map
+from se_probe.views.context import (
+    context_profile,
+    describe_context,
+    gates_by_squeeze,
+    most_by_squeeze,
+)
 from se_probe.views.cost import block_costs, freezing_costs
 from se_probe.views.depth import depth_profile
 from se_probe.views.ends import ENDS, End, extremes
@@ -77,12 +85,15 @@ __all__ = [
     "class_profiles",
     "class_similarities",
     "cluster_order",
+    "context_caption",
+    "context_profile",
     "correlations_caption",
     "default_blocks",
     "default_classes",
     "default_pair",
     "depth_caption",
     "depth_profile",
+    "describe_context",
     "describe_depth",
     "describe_exchange",
     "describe_redundancy",
@@ -97,9 +108,12 @@ __all__ = [
     "gate_correlations",
     "gate_health",
     "gates_by_class",
+    "gates_by_squeeze",
+    "gates_by_squeeze_caption",
     "image_map",
     "learning_curve",
     "listed",
+    "most_by_squeeze",
     "most_redundant",
     "nearest_classes",
     "paired_rows",

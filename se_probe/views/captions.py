@@ -6,6 +6,7 @@ from typing import Any
 import xarray as xr
 
 from se_probe.gates import block_names
+from se_probe.views.context import describe_context
 from se_probe.views.exchange import describe_exchange
 from se_probe.views.redundancy import describe_redundancy
 from se_probe.views.selectivity import describe_selectivity
@@ -14,9 +15,11 @@ from se_probe.views.words import describe_depth
 
 __all__ = [
     "Source",
+    "context_caption",
     "correlations_caption",
     "depth_caption",
     "exchange_caption",
+    "gates_by_squeeze_caption",
     "profiles_caption",
     "redundancy_caption",
     "rows_caption",
@@ -226,6 +229,53 @@ def similarity_caption(view: xr.Dataset, source: Source | None = None) -> str:
     if view.sizes["class_name"] > MAX_LABELLED:
         sentences.append("The table lists the most similar class of each class.")
     return _caption(view.attrs, sentences, source)
+
+
+def context_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of the context figure.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (block,)
+        From :func:`~se_probe.views.context_profile`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    first = (
+        "Context slope: correlation over images of each channel's gate with its own "
+        "squeeze, the mean of its feature map. Points are medians over the channels of "
+        "a block; bars hold the middle half and the middle 90 % of them."
+    )
+    return _caption(view.attrs, [first, *describe_context(view)], source)
+
+
+def gates_by_squeeze_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of one block's gates against their squeeze.
+
+    Parameters
+    ----------
+    view : xr.Dataset
+        From :func:`~se_probe.views.gates_by_squeeze`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    about = view.attrs
+    first = (
+        f"Gates of {about['block']} against the squeeze that each is computed from: "
+        f"{about['n_images']:,} images, {about['n_channels']:,} channels. A hexagon's "
+        "colour counts pairs of an image and a channel; the line is the mean gate of "
+        "equally many pairs, by squeeze. Channels differ in both, so no single channel "
+        "need follow it."
+    )
+    return _caption(about, [first], source)
 
 
 def exchange_caption(view: xr.Dataset, source: Source | None = None) -> str:

@@ -80,7 +80,7 @@ def _blocks(view: xr.Dataset, chosen: xr.DataArray) -> list[str]:
 
 def _cost(one: xr.Dataset, name: str, block: str) -> str:
     value, low, high = (one[f"{name}{end}"].item() for end in ("", "_low", "_high"))
-    return f"{block} {value:.3f} ({low:.3f} to {high:.3f})"
+    return f"{block} {value:.2g} ({low:.2g} to {high:.2g})"
 
 
 def _sentence(what: str, found: Sequence[str], n_blocks: int) -> str:

@@ -30,8 +30,11 @@ def test_panels_are_the_extents_and_what_predictions_become(view):
     assert titles[0] == "(a) exchanged: this block alone"
     assert "to the classifier" in titles[1]
     assert "from the input" in titles[2]
-    assert "donor's class" in titles[3]
-    share = curve(fig.axes[3], "and all after it").get_ydata()
+    assert "what the class in the gates is worth" in titles[3]
+    worth = curve(fig.axes[3], "alone").get_ydata()
+    np.testing.assert_allclose(worth, [0, 0, 0.7], atol=1e-12)
+    assert "donor's class" in titles[4]
+    share = curve(fig.axes[4], "and all after it").get_ydata()
     np.testing.assert_allclose(share, [60, 50, 40])
     assert [text.partition(" ")[0] for text in legend_texts(fig)] == TREATMENTS
     assert "200 images" in fig.legends[0].get_title().get_text()
@@ -40,13 +43,13 @@ def test_panels_are_the_extents_and_what_predictions_become(view):
 def test_without_classes_there_is_no_panel_of_predictions():
     fig = figure_exchange(exchange_costs(exchanged(n_donors_known=0)))
 
-    assert len(fig.axes) == 3
+    assert len(fig.axes) == 4
 
 
 def test_one_block_has_no_growing_sets(view):
     fig = figure_exchange(view.isel(block=[2]))
 
-    assert len(fig.axes) == 2
+    assert len(fig.axes) == 3
 
 
 @pytest.mark.mpl_image_compare(**LOOK)

@@ -18,8 +18,8 @@ def test_words_tell_detail_class_and_neither_apart():
         exchange_costs(exchanged())
     )
 
-    assert "in 2 of 3 blocks: SE_3_1 0.080 (0.064 to 0.096), SE_4_1 0.200" in detail
-    assert "in 1 of 3 blocks: SE_4_1 0.700 (0.690 to 0.710)." in of_class
+    assert "in 2 of 3 blocks: SE_3_1 0.08 (0.064 to 0.096), SE_4_1 0.2 " in detail
+    assert "in 1 of 3 blocks: SE_4_1 0.7 (0.69 to 0.71)." in of_class
     assert depth == "From SE_4_1 on the class counts in every block."
     assert "in 1 of 3 blocks: SE_2_1 0.001" in neither
     assert "60.0 % (95 % interval 54.0 to 66.0 %) of 200" in became
