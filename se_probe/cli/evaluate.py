@@ -48,7 +48,8 @@ def evaluate(
 ) -> None:
     """Measure accuracy, size, work and latency; with --against, what has changed.
 
-    Two networks see the same images and are timed alternately.
+    Two networks see the same images and are timed alternately. With onnxruntime-int8
+    among the runtimes, each is compared with itself in int8 too.
 
     Parameters
     ----------
@@ -63,7 +64,7 @@ def evaluate(
         Number of CPU threads.
     """
     from se_probe import evaluation
-    from se_probe.pruning import time_runtimes
+    from se_probe.pruning import evaluate_int8, time_runtimes
     from se_probe.running import pinned_numerics
 
     runtimes = _runtimes(runtime)
@@ -83,16 +84,24 @@ def evaluate(
         with progress_bar("timing", quiet=output.quiet):
             both = [each for each in (network, original) if each is not None]
             times = time_runtimes(both, samples, runtimes)
+    in_int8 = []
+    if "onnxruntime-int8" in runtimes:
+        with progress_bar("int8", quiet=output.quiet) as progress:
+            in_int8 = [evaluate_int8(n, samples, progress=progress) for n in both]
     sizes = [_file_bytes(path) for path in (checkpoint.ckpt, against)]
     for note in () if output.quiet else result.notes:
         say(f"note: {note}")
     if output.json:
-        print_json(
-            _facts(result, sizes) | {"runtimes": [asdict(each) for each in times]}
-        )
+        more = {
+            "runtimes": [asdict(each) for each in times],
+            "int8": [each.facts() for each in in_int8],
+        }
+        print_json(_facts(result, sizes) | more)
     else:
         _print(result, sizes)
         _print_times(times)
+        for each in in_int8:
+            _print_int8(each)
 
 
 def _runtimes(names: str | None) -> "list[Runtime]":
@@ -115,6 +124,17 @@ def _opened(checkpoint: NetworkOptions, quiet: bool) -> "Network":
 
         return open_onnx(checkpoint.ckpt or "")
     return checkpoint.open(quiet=quiet)
+
+
+def _print_int8(result: "Evaluation") -> None:
+    original = result.against
+    name = original.checkpoint or original.architecture if original else ""
+    print(
+        f"{name} in int8: top-1 accuracy {_accuracy(result.network.top1)} on "
+        f"{result.n_images:,} images, against single precision:"
+    )
+    if result.difference is not None:
+        _print_difference(result.difference)
 
 
 def _print_times(times: "Sequence[RuntimeTimes]") -> None:

@@ -10,7 +10,7 @@ from se_probe.pruning.budget import plan_budget
 from se_probe.pruning.code import export_code
 from se_probe.pruning.drop import How, drop_se_blocks
 from se_probe.pruning.export import Exported, check_export, export_network
-from se_probe.pruning.int8 import quantize_onnx
+from se_probe.pruning.int8 import evaluate_int8, int8_network, quantize_onnx
 from se_probe.pruning.mending import Finetuned, check_finetuning, finetune_network
 from se_probe.pruning.outputs import PruneOutputs, Written
 from se_probe.pruning.plain import (
@@ -51,9 +51,11 @@ __all__ = [
     "check_export",
     "check_finetuning",
     "drop_se_blocks",
+    "evaluate_int8",
     "export_code",
     "export_network",
     "finetune_network",
+    "int8_network",
     "least_images",
     "plain_architecture",
     "plain_state_dict",

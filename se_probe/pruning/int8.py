@@ -1,12 +1,23 @@
-"""ONNX files in int8."""
+"""Networks in int8: made, and compared with what they were."""
 
+import copy
 import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-__all__ = ["N_RANGE_IMAGES", "quantize_onnx"]
+from se_probe.blocks import unwrap
+from se_probe.checkpoints import Network
+from se_probe.evaluation import Evaluation, evaluate, held_out, open_onnx
+from se_probe.images import LabelledImages
+from se_probe.interventions import evenly
+from se_probe.progress import Progress
+from se_probe.pruning.export import export_network
+
+__all__ = ["N_RANGE_IMAGES", "evaluate_int8", "int8_network", "quantize_onnx"]
 
 # Images that ranges are measured on: onnxruntime keeps all activations of them.
 N_RANGE_IMAGES = 32
@@ -64,3 +75,85 @@ def quantize_onnx(path: Path, out: Path, images: Tensor) -> None:
     facts["precision"] = json.dumps("int8")
     onnx.helper.set_model_props(model, facts)
     onnx.save(model, out)
+
+
+def int8_network(network: Network, images: Tensor) -> Network:
+    """A network in int8, as ONNX Runtime serves it; see :func:`quantize_onnx`.
+
+    Parameters
+    ----------
+    network : Network
+    images : Tensor, shape (batch, ...)
+        Preprocessed, to measure ranges on; the first 32 of them.
+
+    Returns
+    -------
+    Network
+        Its model runs on the CPU.
+
+    Raises
+    ------
+    MissingPackageError
+        If a package that ONNX needs is not installed.
+    CheckpointError
+        If the network cannot be exported.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path, int8 = (Path(folder) / name for name in ("network.onnx", "int8.onnx"))
+        # Served at one size; sizes that are computed at every pass cost time.
+        export_network(network, path, any_size=False)
+        quantize_onnx(path, int8, images[:N_RANGE_IMAGES])
+        return open_onnx(int8, network)
+
+
+def evaluate_int8(
+    network: Network, images: LabelledImages, *, progress: Progress | None = None
+) -> Evaluation:
+    """A network in int8 against itself in single precision, on the same images.
+
+    Ranges come from 32 images that the network was calibrated, chosen or trained on
+    where there are any, else from 32 that are then left out of the comparison.
+
+    Parameters
+    ----------
+    network : Network
+    images : LabelledImages
+    progress : callable, optional
+        Called with how many images have gone through a network, and how many will.
+
+    Returns
+    -------
+    Evaluation
+        Of the int8 network, `against` the given one.
+
+    Raises
+    ------
+    MissingPackageError
+        If a package that ONNX needs is not installed.
+    CheckpointError
+        If the network cannot be exported.
+    ImagesError
+        If no image is left to compare on.
+    """
+    unseen = held_out(images, [network]).images
+    ranges = evenly(_others(images, unseen) or images, N_RANGE_IMAGES)
+    judging = _others(unseen, ranges) or unseen
+    batch = replace(ranges, batch_size=len(ranges)).batch(0)
+    model = copy.deepcopy(unwrap(network.model)).cpu()
+    original = replace(network, model=model)
+    return evaluate(
+        int8_network(original, batch),
+        judging,
+        against=original,
+        n_timed=0,
+        progress=progress,
+    )
+
+
+def _others(images: LabelledImages, known: LabelledImages) -> LabelledImages | None:
+    """Images that are not among those known; None where all are."""
+    ids = set(known.image_ids)
+    left = [i for i, image_id in enumerate(images.image_ids) if image_id not in ids]
+    if not left:
+        return None
+    return replace(images, pictures=images.pictures.chosen(left))

@@ -16,7 +16,7 @@ from se_probe.errors import UsageError
 from se_probe.evaluation import Forward, OnnxModel, run_times
 from se_probe.images import LabelledImages
 from se_probe.pruning.export import check_export, export_network
-from se_probe.pruning.int8 import N_RANGE_IMAGES, quantize_onnx
+from se_probe.pruning.int8 import int8_network
 from se_probe.running import evaluating
 
 __all__ = [
@@ -178,13 +178,12 @@ def serve(network: Network, runtime: Runtime, pixels: Tensor) -> Forward:
         # For one size of batch, as it is served, and compiled anew for another.
         compiled: Forward = torch.compile(model, dynamic=False)
         return compiled
+    if runtime == "onnxruntime-int8":
+        return unwrap(int8_network(network, pixels).model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         # Served at one size; sizes that are computed at every pass cost time.
         export_network(network, path, any_size=False)
-        if runtime == "onnxruntime-int8":
-            quantize_onnx(path, path.with_suffix(".int8.onnx"), pixels[:N_RANGE_IMAGES])
-            path = path.with_suffix(".int8.onnx")
         return OnnxModel(path)
 
 

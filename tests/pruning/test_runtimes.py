@@ -1,6 +1,7 @@
 """ONNX files are judged, and networks timed, as they are served."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,8 @@ from torch.nn.functional import silu
 from networks import built, flow_network, pictures
 from se_probe.errors import CheckpointError, UsageError
 from se_probe.evaluation import evaluate, open_onnx
-from se_probe.images import open_images
-from se_probe.pruning import export_network, quantize_onnx, time_runtimes
+from se_probe.images import image_sums, open_images
+from se_probe.pruning import evaluate_int8, export_network, quantize_onnx, time_runtimes
 from se_probe.pruning.runtimes import serve
 
 onnx = pytest.importorskip("onnx")
@@ -85,6 +86,23 @@ def operators_that_run(path):
     onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     graph = onnx.load(options.optimized_model_filepath).graph
     return Counter(node.op_type for node in graph.node)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_int8_is_judged_on_images_that_gave_no_ranges(served):
+    network, _, _ = served
+    images = open_images("digits", network.preprocessing, per_class=5)
+    ids = images.image_ids
+
+    result = evaluate_int8(network, images)
+    seen = {"calibrating": dict.fromkeys(ids[:40], "") | image_sums(images.take({}, 1))}
+    provenance = replace(network.provenance, seen_images=seen)
+    of_seen = evaluate_int8(replace(network, provenance=provenance), images)
+
+    assert result.n_images == 50 - 32
+    assert result.network.checkpoint == "int8.onnx"
+    assert 0 < result.difference.kl < 0.1
+    assert of_seen.n_images == 40  # the ten whose sums are known gave the ranges
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
