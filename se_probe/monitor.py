@@ -23,7 +23,7 @@ from se_probe.blocks import (
     find_se_blocks,
     unwrap,
 )
-from se_probe.errors import UsageError
+from se_probe.errors import BlockError, UsageError
 from se_probe.stats import MARGIN
 
 __all__ = ["GateMonitor", "Log"]
@@ -57,7 +57,9 @@ class GateMonitor:
     Parameters
     ----------
     model : nn.Module
-        Not compiled: compiled code takes no further hooks.
+        The network itself and not what ``torch.compile`` made of it; a compiled one
+        that is run inside the context for the first time is watched too. Code that
+        was compiled before takes no further hooks.
     sample : Tensor, shape (batch, channels, height, width)
         Two different images or more, prepared as for training, to find the blocks with.
     log : callable, optional
@@ -203,7 +205,7 @@ class GateMonitor:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             if not module.training:
                 return
-            self._add(capture.take(), _has_different_rows(args))
+            self._add(_gates_of(capture), _has_different_rows(args))
             self.n_batches += 1
             if self.every is not None and self.n_batches % self.every == 0:
                 self.tell()
@@ -268,6 +270,17 @@ def _troubles(summary: xr.Dataset) -> Mapping[str, xr.DataArray]:
     }
 
 
+def _gates_of(capture: GateCapture) -> Tensor:
+    """Gates of the pass that has ended, or the reason why they were not seen."""
+    try:
+        return capture.take()
+    except BlockError as error:
+        raise BlockError(
+            f"{error}. If the network was compiled and run before it was watched, its "
+            "code takes no further hooks: begin to watch before the first run"
+        ) from error
+
+
 def _has_different_rows(args: tuple[Any, ...]) -> Tensor:
     """Whether the network was shown different images; yes where that is not known."""
     if not args or not isinstance(args[0], Tensor):
@@ -305,6 +318,7 @@ def _refuse_compiled(model: nn.Module) -> None:
     if compiled:
         raise UsageError(
             f"{type(compiled[0]).__name__} is compiled, and compiled code takes no "
-            "further hooks. Watch the gates while the eager network trains, for "
-            "example in the first epochs, and compile it after that"
+            "further hooks. Give the network itself, and begin to watch it before "
+            "the compiled one runs first: with GateMonitor(model, ...), then "
+            "torch.compile(model)"
         )

@@ -274,6 +274,32 @@ def test_compiled_networks_are_refused(model):
             GateMonitor(compiled, batches()[0])
 
 
+def test_a_network_that_is_compiled_while_it_is_watched_gives_the_same_numbers(model):
+    frozen_norms(model)
+    pixels = batches()[0]
+
+    with GateMonitor(model, pixels) as monitor:
+        step(torch.compile(model, backend="eager"), pixels)
+        compiled = monitor.tell()
+        model(pixels)
+
+    assert compiled.attrs == monitor.summary().attrs
+    np.testing.assert_allclose(compiled["mean"], monitor.summary()["mean"], rtol=1e-6)
+
+
+def test_code_that_was_compiled_before_is_refused_with_the_reason(model):
+    frozen_norms(model)
+    pixels = batches()[0]
+    compiled = torch.compile(model, backend="eager")
+    compiled(pixels)
+
+    with (
+        GateMonitor(model, pixels),
+        pytest.raises(BlockError, match="begin to watch before the first run"),
+    ):
+        compiled(pixels)
+
+
 def compiled_in_place():
     model = TinyNet()
     model.compile()

@@ -62,8 +62,9 @@ class ChannelFigures:
         view = self.kept.get("redundancy", lambda: redundancy_profile(self.record))
         figure = figure_redundancy(view, **self._look)
         yield Drawn("redundancy", figure, view, redundancy_caption(view, self.source))
-        ranks = view["effective_rank"].to_series().dropna()
-        shown = [name for name in ranks.index if name in (self.blocks or ranks.index)]
+        n_moving = (view["channels"] - view["constant_channels"]).to_series()
+        names = [name for name in n_moving.index if n_moving[name] > 1]
+        shown = [name for name in names if self.blocks is None or name in self.blocks]
         if not shown:
             return
         matrix = gate_correlations(self.record, shown[-1])

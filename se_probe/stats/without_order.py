@@ -92,7 +92,7 @@ def class_similarity(means: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]
     np.ndarray, shape (n_classes, n_classes)
         Pearson correlations over channels, after each channel's mean over the classes
         is taken off: what all classes have in common would make them all alike.
-        NaN where a class does not differ from the mean of all.
+        NaN where a class does not differ from the mean of all, and for one channel.
 
     Examples
     --------
@@ -101,6 +101,8 @@ def class_similarity(means: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]
            [-1.,  1.]])
     """
     centred = means - means.mean(axis=0)
+    if centred.shape[1] < 2:
+        return np.full((len(means), len(means)), np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.atleast_2d(np.corrcoef(centred.astype(np.float64)))
 

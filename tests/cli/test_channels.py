@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import records
-from se_probe.gates import open_gates, save_gates
+from se_probe.gates import make_gates, open_gates, save_gates
 from se_probe.stats import channel_table
 
 
@@ -80,3 +80,68 @@ def test_channels_needs_a_record(command, tmp_path):
 
     assert found.status == 1
     assert "none.zarr" in found.stderr
+
+
+# --- figures of records that say little ----------------------------------------------
+
+GATES = np.random.default_rng(0).random((6, 5))
+SAYING_LITTLE = {
+    "one image of each class": (GATES, list("abcdef")),
+    "constant gates": (np.full((6, 4), 0.5), list("aabbcc")),
+    "gates below 0": (GATES - 1, list("aabbcc")),
+    "one channel": (GATES[:, :1], list("aabbcc")),
+}
+
+
+def saved(gates, names, path, **options):
+    record = make_gates({"SE_2_1": gates}, names, **options)
+    save_gates(record.assign_attrs(label_set=sorted("abcdef")), path)
+    return path
+
+
+@pytest.mark.parametrize("what", SAYING_LITTLE)
+def test_figures_of_records_that_say_little_say_so(command, tmp_path, what):
+    record = saved(*SAYING_LITTLE[what], tmp_path / "run.zarr")
+
+    status, stdout, stderr = command(
+        *("plot", record, "--figures", "selectivity,redundancy,similarity"),
+        *("--out", tmp_path, "--format", "png", "--quiet"),
+    )
+
+    captions = "".join(path.read_text() for path in tmp_path.glob("*.txt"))
+    assert (status, stderr) == (0, "")
+    assert ("is not known" in captions) == (what != "one channel")
+    assert "nan" not in captions
+    assert "similarity.png" in stdout
+    is_matrix = what not in {"constant gates", "one channel"}
+    assert ("correlations.png" in stdout) == is_matrix
+
+
+def test_classes_that_the_network_does_not_know_are_compared_by_name(command, tmp_path):
+    record = saved(
+        GATES, list("aabbcc"), tmp_path / "run.zarr", class_index=np.full(6, -1)
+    )
+
+    status, stdout, _ = command("channels", record, "--json")
+
+    rows = json.loads(stdout)["channels"]
+    assert status == 0
+    assert {row["opens_most"] for row in rows} <= set("abc")
+    assert all(row["selectivity"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("names", ["a", "aaabbb"])
+def test_similarity_says_how_many_classes_it_needs(command, tmp_path, names):
+    record = saved(GATES[: len(names)], list(names), tmp_path / "run.zarr")
+
+    found = command("plot", record, "--figures", "similarity", "--out", tmp_path, "-q")
+
+    assert found.status == 1
+    assert "similarity of classes needs three of them" in found.stderr
+
+
+def test_a_figure_that_is_unknown_is_told_with_those_there_are(command, record):
+    found = command("plot", record, "--figures", "selectivty")
+
+    assert found.status == 2
+    assert "selectivity, redundancy, similarity" in found.stderr

@@ -13,7 +13,7 @@ from networks import TinyNet
 from train_together import batches
 
 PAGE = Path(__file__).parents[2] / "docs" / "monitor.md"
-LOOP, TENSORBOARD, WANDB, CALLBACK, TRAINER = re.findall(
+LOOP, TENSORBOARD, WANDB, CALLBACK, TRAINER, *_ = re.findall(
     r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL
 )
 
