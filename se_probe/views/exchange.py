@@ -40,8 +40,8 @@ def describe_exchange(view: xr.Dataset) -> list[str]:
         Of each block by itself: `same_class` costs (the image's own detail counts),
         `other_class` costs more than `same_class` (so does the class), `frozen` costs
         nothing. Something costs where the 95 % interval of its KL lies above
-        `NEGLIGIBLE_KL`, or above 0 for a difference. Then how often predictions become
-        the donor's class where all blocks are exchanged.
+        `NEGLIGIBLE_KL`, or above 0 for a difference. Then the same difference and how
+        often predictions become the donor's class where all blocks are exchanged.
     """
     alone = view.sel(extent="alone")
     same, frozen = (alone.sel(treatment=name) for name in ("same_class", "frozen"))
@@ -49,7 +49,9 @@ def describe_exchange(view: xr.Dataset) -> list[str]:
     detail = _blocks(alone, same["kl_low"] > NEGLIGIBLE_KL)
     of_class = _blocks(alone, class_low > 0)
     neither = _blocks(alone, frozen["kl_high"] < NEGLIGIBLE_KL)
-    n = view.sizes["block"]
+    n, every = view.sizes["block"], view.sel(extent="to_output").isel(block=0)
+    worth = _cost(every, "class_kl", "the class is worth")
+    together = f"With the gates of {_every(view)} exchanged, {worth} nats."
     bound = f"{NEGLIGIBLE_KL:g} nats"
     return [
         _sentence(
@@ -66,11 +68,13 @@ def describe_exchange(view: xr.Dataset) -> list[str]:
         ),
         _from_where_on(view, of_class),
         _sentence(
-            f"Neither counts (gates held constant cost less than {bound})",
+            "What gates tell apart hardly matters (held constant they cost less than "
+            f"{bound})",
             [_cost(frozen.sel(block=b), "kl", str(b)) for b in neither],
             n,
         ),
-        _became(view),
+        together,
+        _became(every, view),
     ]
 
 
@@ -97,14 +101,13 @@ def _from_where_on(view: xr.Dataset, of_class: Sequence[str]) -> str:
     while start and names[start - 1] in of_class:
         start -= 1
     if start == len(names):
-        return f"In the last block, {names[-1]}, the class does not count."
+        return f"In the last block, {names[-1]}, the class is not shown to count."
     if start == 0:
         return "The class counts in every block."
     return f"From {names[start]} on the class counts in every block."
 
 
-def _became(view: xr.Dataset) -> str:
-    every = view.sel(extent="to_output").isel(block=0)
+def _became(every: xr.Dataset, view: xr.Dataset) -> str:
     share, low, high, chance = (
         100 * every[f"became_donor{end}"].item()
         for end in ("", "_low", "_high", "_chance")

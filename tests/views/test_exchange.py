@@ -14,7 +14,7 @@ def test_view_has_a_row_for_each_extent_block_and_treatment():
 
 
 def test_words_tell_detail_class_and_neither_apart():
-    detail, of_class, depth, neither, became = describe_exchange(
+    detail, of_class, depth, neither, all_blocks, became = describe_exchange(
         exchange_costs(exchanged())
     )
 
@@ -22,6 +22,10 @@ def test_words_tell_detail_class_and_neither_apart():
     assert "in 1 of 3 blocks: SE_4_1 0.7 (0.69 to 0.71)." in of_class
     assert depth == "From SE_4_1 on the class counts in every block."
     assert "in 1 of 3 blocks: SE_2_1 0.001" in neither
+    assert all_blocks == (
+        "With the gates of all 3 blocks exchanged, the class is worth 0.7 (0.69 to "
+        "0.71) nats."
+    )
     assert "60.0 % (95 % interval 54.0 to 66.0 %) of 200" in became
     assert became.endswith("become the donor's class; 3.0 % by chance.")
 
@@ -31,11 +35,11 @@ def test_words_where_nothing_counts():
     for name in ("kl", "kl_low", "kl_high", "class_kl_low", "class_kl"):
         view[name] = view[name] * 0 - (name == "class_kl_low")
 
-    detail, of_class, depth, neither, became = describe_exchange(view)
+    detail, of_class, depth, neither, _, became = describe_exchange(view)
 
     assert detail.endswith("in none of 3 blocks.")
     assert of_class.endswith("in none of 3 blocks.")
-    assert depth == "In the last block, SE_4_1, the class does not count."
+    assert depth == "In the last block, SE_4_1, the class is not shown to count."
     assert all(block in neither for block in BLOCKS)
     assert "is not known: the network knows no class" in became
 
