@@ -87,9 +87,10 @@ def prune(
         Blocks to remove, with commas between: SE_5_2, a module path, or a pattern such
         as 'SE_5_*'.
     how
-        frozen holds gates at constants, the best on the images of --data or the means
-        in --gates, and folds them into other weights; identity removes a block as if
-        its gates were 1. Default: frozen, if there is something to calibrate with.
+        frozen holds gates at constants, the best on the images of --data or in --gates
+        (least squares where it was recorded --with energy, else means), and folds them
+        into other weights; identity removes a block as if its gates were 1. Default:
+        frozen, if there is something to calibrate with.
     gates
         Gate record of this checkpoint.
     budget

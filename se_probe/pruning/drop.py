@@ -68,7 +68,8 @@ def drop_se_blocks(
         Default: "frozen", if there is something to calibrate with. Without it, it must
         be said.
     gates : xr.DataArray, dims (image, channel), optional
-        Gate record of this network. Gates are frozen at their mean over all recorded
+        Gate record of this network. Gates are frozen at least-squares constants where
+        it holds the energy of the maps, else at their mean over all recorded
         images.
     images : LabelledImages, optional
         To calibrate on; gates are frozen at least-squares constants, which are better
