@@ -2,17 +2,13 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
 from networks import assert_same_logits, built, logits, pictures
 from se_probe.errors import CheckpointError, MissingPackageError, UsageError
-from se_probe.pruning import drop_se_blocks, export_code, export_network
+from se_probe.pruning import drop_se_blocks, export_network
 
 
 @pytest.fixture(scope="module")
@@ -148,35 +144,3 @@ def test_existing_files_are_not_overwritten(lenet, tmp_path):
 
     with pytest.raises(CheckpointError, match="exists already"):
         export_network(lenet, tmp_path / "net.pt2")
-
-
-def test_the_recipes_of_the_docs_run_without_se_probe(
-    small, onnx_file, pt2_file, tmp_path
-):
-    page = (Path(__file__).parents[2] / "docs" / "ship.md").read_text()
-    recipes = [
-        code
-        for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-        if "se_probe" not in code
-    ]
-    shutil.copy(onnx_file, tmp_path / "small.onnx")
-    shutil.copy(pt2_file, tmp_path / "small.pt2")
-    export_code(small, tmp_path / "small.pt")
-    program = "\n".join(
-        [
-            "import sys, torch; sys.modules['se_probe'] = None",
-            "images = torch.zeros(1, 3, 64, 64)",
-            *recipes,
-            "assert json.loads(files['preprocessing'])['input_size'] == [3, 64, 64]",
-            "assert json.loads(facts['removed_blocks'])[0]['name'] == 'SE_4_1'",
-            "assert torch.allclose(model(images), logits, rtol=1e-2, atol=1e-2)",
-        ]
-    )
-
-    assert len(recipes) == 3
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        cwd=tmp_path,
-        check=True,
-        env={"PATH": "", "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
-    )
