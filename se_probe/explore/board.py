@@ -86,9 +86,11 @@ class Board:
         self._link()
         self.layout = self._layout()
         self._paint_all()
+        if look.record.nbytes <= _SMALL:
+            self._show_depth(depth_by_block(look.store, look.path))
 
     def fill_depth(self, later: Callable[[Callable[[], None]], None]) -> None:
-        """Compute the numbers along the network; in a thread where it takes long.
+        """Compute the numbers along the network in a thread, where they take long.
 
         Parameters
         ----------
@@ -106,9 +108,7 @@ class Board:
                 sentence = str(error)
                 later(lambda: self._say(sentence, is_error=True))
 
-        if self.look.record.nbytes <= _SMALL:
-            self._show_depth(depth_by_block(self.look.store, self.look.path))
-        else:
+        if self.depth_view is None:
             Thread(target=fill, daemon=True).start()
 
     def _layout(self) -> Column:

@@ -55,6 +55,8 @@ class Explorer:
         return save_views(self.look, out, self._board.depth_view)
 
     def _ipython_display_(self) -> None:
+        from bokeh.document import Document
+        from bokeh.events import DocumentReady
         from bokeh.io import output_notebook
         from bokeh.resources import INLINE
         from IPython.display import display
@@ -65,9 +67,12 @@ class Explorer:
             # The page needs Bokeh's own code before the widget: JupyterLab otherwise
             # says that it could not create a view.
             output_notebook(resources=INLINE, hide_banner=True)
+            Document().add_root(self._board.layout)
+            follow = self._board.follow_page()
+            self._board.layout.document.js_on_event(DocumentReady, follow)
             self._widget = BokehModel(self._board.layout)
-            self._board.fill_depth(_at_once)
         display(self._widget)  # type: ignore[no-untyped-call]
+        self._board.fill_depth(_at_once)
 
 
 def _at_once(change: Callable[[], None]) -> None:
