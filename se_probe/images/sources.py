@@ -176,7 +176,13 @@ def _as_used(preprocessing: Preprocessing | None, pictures: Pictures) -> Preproc
     """The preprocessing, with the shape of what is given as it is."""
     if pictures.shape is None:
         return preprocessing or Preprocessing()
-    return replace(preprocessing or Preprocessing(), input_size=pictures.shape)
+    if preprocessing is None:
+        shape, n = pictures.shape, pictures.shape[0]
+        if n == 3:
+            return Preprocessing(shape)
+        # Mean and deviation of ImageNet are of three colours; these are as they are.
+        return Preprocessing(shape, mean=(0.0,) * n, std=(1.0,) * n)
+    return replace(preprocessing, input_size=pictures.shape)
 
 
 def _pictures(

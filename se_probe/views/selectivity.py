@@ -10,7 +10,7 @@ from se_probe.views.words import MIN_BLOCKS, rank_correlation, trend
 __all__ = ["describe_selectivity", "selectivity_profile"]
 
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
-# Behaviours of channels that no image changes, and the columns that count them.
+# Behaviours of channels that hardly gate, and the columns that count them.
 _STILL = {"dead": "n_dead", "always open": "n_always_open", "constant": "n_constant"}
 
 
@@ -85,7 +85,7 @@ def describe_selectivity(view: xr.Dataset) -> list[str]:
     -------
     list of str
         How it goes along the network, how it compares with shuffled labels, and which
-        blocks have channels that no image changes.
+        blocks have channels that are dead, always open or constant.
     """
     return [*_selectivity(view), _still(view)]
 
@@ -149,4 +149,4 @@ def _still(view: xr.Dataset) -> str:
             found.append(f"{name}: {', '.join(some)}")
     if not found:
         return "No channel is dead, always open or constant over these images."
-    return f"Channels that no image changes: {'; '.join(found)}."
+    return f"Channels whose gate stays at one end or does not move: {'; '.join(found)}."

@@ -42,6 +42,18 @@ def test_tensors_need_no_preprocessing(model):
     assert gates.attrs["preprocessing"]["input_size"] == [3, 16, 16]
 
 
+@pytest.mark.parametrize("n_colours", [1, 4])
+def test_tensors_of_any_number_of_colours_need_no_preprocessing(n_colours):
+    torch.manual_seed(2)
+    model = torch.nn.Sequential(torch.nn.Conv2d(n_colours, 3, 3, 1, 1), TinyNet())
+    pixels = 5 * torch.randn(6, n_colours, 16, 16)
+
+    gates = record_gates(model, TensorDataset(pixels, torch.arange(6) % 4))
+
+    assert gates.sizes["image"] == 6
+    assert gates.attrs["preprocessing"]["input_size"] == [n_colours, 16, 16]
+
+
 def test_pictures_need_one_and_an_argument_gives_it(model):
     with pytest.raises(ImagesError, match="give its preprocessing") as caught:
         record_gates(model, Pictures())

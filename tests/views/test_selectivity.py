@@ -32,7 +32,7 @@ def test_quantiles_are_those_of_the_blocks_channels(record, moments):
     assert view["block"].values.tolist()[:2] == ["SE_2_1", "SE_2_2"]
 
 
-def test_channels_that_no_image_changes_are_counted_and_named():
+def test_channels_that_hardly_gate_are_counted_and_named():
     values = np.random.default_rng(0).uniform(0.2, 0.8, (6, 5))
     values[:, 0], values[:, 1], values[:, 2] = 0.0, 1.0, 0.5
     gates = make_gates({"SE_2_1": values}, list("aabbcc"))
@@ -42,8 +42,8 @@ def test_channels_that_no_image_changes_are_counted_and_named():
     counts = [view[f"n_{what}"].item() for what in ("dead", "always_open", "constant")]
     assert counts == [1, 1, 1]
     assert describe_selectivity(view)[-1] == (
-        "Channels that no image changes: dead: 1 in SE_2_1; always open: 1 in SE_2_1; "
-        "constant: 1 in SE_2_1."
+        "Channels whose gate stays at one end or does not move: dead: 1 in SE_2_1; "
+        "always open: 1 in SE_2_1; constant: 1 in SE_2_1."
     )
 
 
