@@ -63,7 +63,7 @@ def plot_context(view: xr.Dataset, *, ax: Axes | None = None) -> Axes:
             why = "gates or squeezes are the same for every image"
             drawn.text(0.5, 0.6, why, transform=drawn.transAxes, ha="center")
         drawn.set_ylim(-1.05, 1.05)
-        drawn.set_ylabel("context slope\n(correlation of gate\nand squeeze)")
+        drawn.set_ylabel("context slope\n(correlation)")
         drawn.set_xlabel("SE block")
         label_blocks(drawn, [str(name) for name in view["block"].values])
     return drawn

@@ -126,7 +126,7 @@ def _short(value: Any) -> str:
         return f"{value['n_images']} of {value['name']}"
     if isinstance(value, list):
         return f"{len(value)} of them"
-    text = str(value)
+    text = "nothing" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
