@@ -12,7 +12,7 @@ from se_probe.pruning.drop import How, drop_se_blocks
 from se_probe.pruning.export import Exported, check_export, export_network
 from se_probe.pruning.int8 import evaluate_int8, int8_network, quantize_onnx
 from se_probe.pruning.mending import Finetuned, check_finetuning, finetune_network
-from se_probe.pruning.outputs import PruneOutputs, Written
+from se_probe.pruning.outputs import PruneOutputs, Written, recorded_images
 from se_probe.pruning.plain import (
     plain_architecture,
     plain_state_dict,
@@ -61,6 +61,7 @@ __all__ = [
     "plain_state_dict",
     "plan_budget",
     "quantize_onnx",
+    "recorded_images",
     "remove_blocks",
     "save_plain_weights",
     "time_runtimes",

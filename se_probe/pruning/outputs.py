@@ -1,19 +1,22 @@
 """The files that pruning writes: checked before the work, the checkpoint first."""
 
 import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import xarray as xr
 from torch import Tensor
 
 from se_probe.checkpoints import Network, canonical_name, save_network
-from se_probe.errors import CheckpointError, SEProbeError, UsageError
+from se_probe.errors import CheckpointError, ImagesError, SEProbeError, UsageError
 from se_probe.files import refuse_existing
+from se_probe.images import Preprocessing, reopen_images
 from se_probe.pruning.code import check_code, code_paths, export_code
 from se_probe.pruning.export import Exported, check_export, export_network
 from se_probe.pruning.plain import plain_architecture, save_plain_weights
 
-__all__ = ["PruneOutputs", "Written"]
+__all__ = ["PruneOutputs", "Written", "recorded_images"]
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,36 @@ class PruneOutputs:
             except SEProbeError as error:
                 failures.append(f"{self.export} is not written: {error}")
         return Written(tuple(paths), exported, tuple(failures))
+
+
+def recorded_images(
+    record: xr.DataArray, preprocessing: Preprocessing, n: int
+) -> Tensor | None:
+    """The first images of a gate record, where they are still there.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+    preprocessing : Preprocessing
+    n : int
+
+    Returns
+    -------
+    Tensor, shape (at most n, channels, height, width), or None
+
+    Warns
+    -----
+    UserWarning
+        If they are no longer there.
+    """
+    if "images" not in record.attrs:
+        return None
+    try:
+        images = reopen_images(record.attrs["images"], preprocessing, batch_size=n)
+        return images.batch(0)[: len(images)]
+    except ImagesError as error:
+        warnings.warn(str(error), stacklevel=2)
+        return None
 
 
 def _check_writable(path: Path) -> None:
