@@ -31,6 +31,7 @@ COMMANDS = {
     "explore": "Show linked views of a gate record in the browser.",
     "exchange": "Exchange the gates of SE blocks between images and measure what that "
     "does.",
+    "compare": "Compare two gate records of the same images, block by block.",
     "rank": "Rank SE blocks by how well the network could do without their gates.",
     "prune": "Remove SE blocks from a network, or freeze their gates and fold them "
     "away.",

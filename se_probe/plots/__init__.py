@@ -7,6 +7,7 @@ in :mod:`se_probe.views`. pyplot is not used, and no setting of matplotlib is ch
 for good. :func:`save` and :func:`save_table` are the only places that write.
 """
 
+from se_probe.plots.compared import figure_comparison
 from se_probe.plots.context import (
     figure_context,
     figure_gates_by_squeeze,
@@ -45,6 +46,7 @@ __all__ = [
     "Look",
     "class_styles",
     "figure_block_costs",
+    "figure_comparison",
     "figure_context",
     "figure_correlations",
     "figure_depth",

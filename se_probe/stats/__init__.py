@@ -8,11 +8,14 @@ have no common order.
 """
 
 from se_probe.stats.channels import BEHAVIOURS, channel_table, class_selectivity
+from se_probe.stats.cka import linear_cka
+from se_probe.stats.comparison import compare_records
 from se_probe.stats.context import context_slope, squeeze_of
 from se_probe.stats.counting import MARGIN
 from se_probe.stats.covariance import effective_rank, redundancy, some_rows
 from se_probe.stats.extremes import saturation
 from se_probe.stats.kept import Kept
+from se_probe.stats.matching import MatchedRecords, match_records
 from se_probe.stats.moments import (
     class_moments,
     moments_of,
@@ -22,6 +25,7 @@ from se_probe.stats.moments import (
 from se_probe.stats.nearest_mean import (
     MIN_IMAGES,
     balanced,
+    nearest_class_hits,
     separability,
     wilson_interval,
 )
@@ -46,6 +50,7 @@ __all__ = [
     "MIN_IMAGES",
     "Criterion",
     "Kept",
+    "MatchedRecords",
     "RankAgreement",
     "balanced",
     "block_scores",
@@ -54,11 +59,15 @@ __all__ = [
     "class_moments",
     "class_selectivity",
     "class_similarity",
+    "compare_records",
     "compare_without_order",
     "context_slope",
     "effective_rank",
     "input_dependence",
+    "linear_cka",
+    "match_records",
     "moments_of",
+    "nearest_class_hits",
     "rank_agreement",
     "rank_blocks",
     "record_summary",

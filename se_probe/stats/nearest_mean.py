@@ -15,7 +15,13 @@ from se_probe.gates import State, block_names, recorded, row_batches
 from se_probe.progress import Progress
 from se_probe.stats.moments import class_moments, require_images
 
-__all__ = ["MIN_IMAGES", "balanced", "separability", "wilson_interval"]
+__all__ = [
+    "MIN_IMAGES",
+    "balanced",
+    "nearest_class_hits",
+    "separability",
+    "wilson_interval",
+]
 
 # With fewer images a leave-one-out mean is of three or less: mostly noise.
 MIN_IMAGES = 5
@@ -130,7 +136,7 @@ def separability(
             if moments is not None and is_whole
             else class_moments(same, progress=progress)
         )
-        hits = _count_hits(same, known, blocks, progress)
+        hits = _hits(same, known, blocks, progress).sum(axis=0)
         table = np.array(
             [
                 (h / n_images, 1 / n_classes, *wilson_interval(int(h), n_images))
@@ -144,6 +150,42 @@ def separability(
     return xr.Dataset(
         {name: ("block", column) for name, column in columns.items()},
         coords={"block": blocks},
+    )
+
+
+def nearest_class_hits(
+    record: xr.DataArray, *, progress: Progress | None = None
+) -> xr.DataArray:
+    """Which images have their own class's mean gates nearest, block by block.
+
+    Their shares are what :func:`separability` gives.
+
+    Parameters
+    ----------
+    record : xr.DataArray, dims (image, channel)
+        A gate record. Of its rows in state `RECORDED` the same number of each class
+        counts (:func:`balanced`).
+    progress : callable, optional
+        Called with how many images are done and how many there are, in each pass.
+
+    Returns
+    -------
+    xr.DataArray of bool, dims (image, block)
+        Of the images that count, with the coordinate `class_name`; none of them where
+        fewer than two classes have five images.
+    """
+    same = balanced(record)
+    blocks, takes_part = block_names(record), recorded(same)
+    names = record["class_name"].values[takes_part]
+    if len(set(names)) < 2:
+        names, hits = names[:0], np.zeros((0, len(blocks)), np.bool_)
+    else:
+        hits = _hits(same, class_moments(same, progress=progress), blocks, progress)
+    return xr.DataArray(
+        hits,
+        dims=("image", "block"),
+        coords={"block": blocks, "class_name": ("image", names)},
+        name="is_nearest",
     )
 
 
@@ -209,20 +251,20 @@ class _BlockMeans:
     means: npt.NDArray[np.float64]  # (classes, channels of the block)
     lengths: npt.NDArray[np.float64]  # (classes,), squared
 
-    def count_hits(
+    def hits(
         self,
         gates: npt.NDArray[np.floating],
         own: npt.NDArray[np.intp],
         farther: npt.NDArray[np.float64],
-    ) -> int:
-        """Number of rows that are nearest to the mean of their own class.
+    ) -> npt.NDArray[np.bool_]:
+        """Which rows are nearest to the mean of their own class.
 
         In single precision, which takes half the time, and again in double precision
         where two distances are closer than its rounding.
 
         Returns
         -------
-        int
+        np.ndarray of bool, shape (rows,)
         """
         # The centre is a float32, and so is a difference of gates to it but for one
         # rounding; distances do not depend on which centre is taken off.
@@ -236,14 +278,14 @@ class _BlockMeans:
         gap = distances.min(axis=1) - mine
         # Sums of C products round to at most C eps, in practice to sqrt(C) eps.
         close = np.abs(gap) < _ROUNDING * (lengths + self.lengths.max())
-        n_hits = int(np.count_nonzero((gap > 0) & ~close))
+        is_hit: npt.NDArray[np.bool_] = (gap > 0) & ~close
         if close.any():
             doubtful = np.flatnonzero(close)
             whole = gates[np.ix_(doubtful, self.channels)] - self.centre
             exact = self._distances(whole, _squared_lengths(whole), np.float64)
             exact[np.arange(len(doubtful)), own[doubtful]] *= farther[own[doubtful]]
-            n_hits += int(np.count_nonzero(exact.argmin(axis=1) == own[doubtful]))
-        return n_hits
+            is_hit[doubtful] = exact.argmin(axis=1) == own[doubtful]
+        return is_hit
 
     def _distances(
         self,
@@ -259,25 +301,26 @@ class _BlockMeans:
         return distances
 
 
-def _count_hits(
+def _hits(
     record: xr.DataArray,
     moments: xr.Dataset,
     names: Sequence[str],
     progress: Progress | None,
-) -> npt.NDArray[np.int64]:
-    """Images whose own class is nearest, for each block."""
+) -> npt.NDArray[np.bool_]:
+    """Which recorded images have their own class nearest; shape (images, blocks)."""
     count, blocks = moments["count"], list(_block_means(moments, names))
     position = {name: k for k, name in enumerate(moments["class_name"].values)}
     # Without image x the mean of its n becomes (n m - x) / (n - 1), which is farther
     # from x by the factor n / (n - 1).
     farther = (count.values / (count.values - 1.0)) ** 2
-    hits = np.zeros(len(blocks), np.int64)
     n_done, n_images = 0, int(recorded(record).sum())
+    hits = np.zeros((n_images, len(blocks)), np.bool_)
     for batch in row_batches(record):
         own = np.array([position.get(n, -1) for n in batch["class_name"].values])
-        gates, own = batch.values[own >= 0], own[own >= 0]
+        known = np.flatnonzero(own >= 0)
+        gates, own = batch.values[known], own[known]
         for b, block in enumerate(blocks):
-            hits[b] += block.count_hits(gates, own, farther)
+            hits[n_done + known, b] = block.hits(gates, own, farther)
         n_done += batch.sizes["image"]
         if progress is not None:
             progress(n_done, n_images)

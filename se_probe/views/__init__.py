@@ -24,6 +24,14 @@ from se_probe.views.captions import (
     spread_caption,
 )
 from se_probe.views.clustering import cluster_order
+from se_probe.views.compared import (
+    comparison_caption,
+    comparison_profile,
+    comparison_table,
+    describe_comparison,
+    moved_channels,
+    moved_classes,
+)
 from se_probe.views.components import image_map
 from se_probe.views.context import (
     context_profile,
@@ -85,6 +93,9 @@ __all__ = [
     "class_profiles",
     "class_similarities",
     "cluster_order",
+    "comparison_caption",
+    "comparison_profile",
+    "comparison_table",
     "context_caption",
     "context_profile",
     "correlations_caption",
@@ -93,6 +104,7 @@ __all__ = [
     "default_pair",
     "depth_caption",
     "depth_profile",
+    "describe_comparison",
     "describe_context",
     "describe_depth",
     "describe_exchange",
@@ -115,6 +127,8 @@ __all__ = [
     "listed",
     "most_by_squeeze",
     "most_redundant",
+    "moved_channels",
+    "moved_classes",
     "nearest_classes",
     "paired_rows",
     "pick_channels",

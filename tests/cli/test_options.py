@@ -140,6 +140,16 @@ OPTIONS = {
         "--json": False,
         "--quiet": False,
     },
+    "compare": {
+        "FIRST": REQUIRED,
+        "SECOND": REQUIRED,
+        "--same-channels": "auto",
+        "--resamples": 200,
+        "--seed": 0,
+        "--out": None,
+        "--json": False,
+        "--quiet": False,
+    },
     "rank": {
         "RECORD": REQUIRED,
         "--by": "input_dependence",
