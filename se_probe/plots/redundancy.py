@@ -127,7 +127,7 @@ def figure_correlations(
     which = "all" if n_shown == n_all else f"{n_shown:,} of {n_all:,}"
     with house_style():
         side = min(inches(width), _SQUARE * text_scale())
-        fig = Figure((side, 0.9 * side), layout="constrained")
+        fig = Figure((side, 0.9 * side), layout="compressed")
         ax = fig.subplots()
         image = draw_matrix(ax, view.values)
         ax.set_title(f"{view.attrs['block']}, {view.attrs['n_images']:,} images")

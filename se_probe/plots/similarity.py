@@ -71,7 +71,7 @@ def figure_similarity(
     blocks = [str(name) for name in view["block"].to_numpy()]
     with house_style():
         size, n_columns = _layout(view, inches(width))
-        fig = Figure(size, layout="constrained")
+        fig = Figure(size, layout="compressed")
         grid = fig.subplots(-(-len(blocks) // n_columns), n_columns, squeeze=False)
         axes = list(grid.ravel())
         for position, (block, ax) in enumerate(zip(blocks, axes, strict=False)):

@@ -69,3 +69,12 @@ def test_cells_of_very_many_classes_are_means_of_neighbours():
     np.testing.assert_allclose(image_of(ax), expected)
     words = figure_similarity(many).get_supxlabel()
     assert words.endswith("each cell the mean of 3 x 3 classes")
+
+
+@pytest.mark.parametrize("width", ["page", "column"])
+def test_names_of_classes_are_not_cut(view, width):
+    figure = figure_similarity(view, width=width)
+
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
+    assert min(box.x0 for box in boxes) >= 0
