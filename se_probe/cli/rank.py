@@ -1,11 +1,11 @@
 """``se-probe rank``: SE blocks, the most dispensable first."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from se_probe.cli.console import finite, print_json, print_table, progress_bar, say
+from se_probe.cli.console import print_json, progress_bar, say
 from se_probe.cli.options import (
     ANY_NETWORK,
     ANY_SAMPLE,
@@ -15,6 +15,7 @@ from se_probe.cli.options import (
     OutputOptions,
     SampleOptions,
 )
+from se_probe.cli.rank_report import print_ranking, ranking_facts, write_ranking
 from se_probe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["rank"]
 
-_COLUMNS = {
-    "rank": "rank",
-    "block": "block",
-    "input_dependence": "input dependence",
-    "class_share": "class share",
-    "separability": "separability",
-    "saturated_closed": "saturated closed",
-    "saturated_open": "saturated open",
-    "parameters": "parameters",
-    "macs": "multiply-adds",
-}
 _Criterion = Literal[
     "input_dependence",
     "class_share",
@@ -43,7 +33,6 @@ _Criterion = Literal[
     "saturated_open",
     "saturated_closed",
 ]
-_MEASURES = ("kl", "agreement", "top1_change", "top1_change_low", "top1_change_high")
 
 
 def rank(
@@ -100,11 +89,11 @@ def rank(
             quiet=output.quiet,
         )
     if output.json:
-        print_json(_facts(ranking, measured, curve) | {"record": str(record)})
+        print_json(ranking_facts(ranking, measured, curve) | {"record": str(record)})
     else:
-        _print(ranking, measured)
+        print_ranking(ranking, measured)
     if out is not None:
-        _write(out, ranking, measured, curve, output.quiet)
+        write_ranking(out, ranking, measured, curve, output.quiet)
 
 
 def _measure(
@@ -162,123 +151,3 @@ def _measure(
                 store=store,
             )
     return measured, curve
-
-
-def _facts(
-    ranking: "xr.Dataset", measured: "xr.Dataset | None", curve: "xr.Dataset | None"
-) -> dict[str, Any]:
-    """All of it in plain JSON types; None where a number is not known."""
-    facts: dict[str, Any] = {
-        "ranked_by": ranking.attrs["ranked_by"],
-        "blocks": _records(ranking.to_dataframe().reset_index()),
-    }
-    if measured is not None:
-        for fact in facts["blocks"]:
-            one = measured.sel(block=fact["block"])
-            fact["milliseconds"] = finite(one["milliseconds"].item())
-            for name in measured["treatment"].values:
-                each = one.sel(treatment=name)
-                fact[str(name)] = {key: finite(each[key].item()) for key in _MEASURES}
-        facts["measured"] = dict(measured.attrs)
-        facts["agreement"] = _agreement(ranking, measured)
-    if curve is not None:
-        facts["curve"] = _records(curve.to_dataframe().reset_index())
-    return facts
-
-
-def _records(table: Any) -> list[dict[str, Any]]:
-    return [
-        {key: finite(value) for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]
-
-
-def _agreement(
-    ranking: "xr.Dataset", measured: "xr.Dataset"
-) -> dict[str, dict[str, Any]]:
-    """How each criterion orders the blocks, against the measured KL."""
-    from se_probe.stats import CRITERIA, block_scores, rank_agreement
-
-    agreement: dict[str, dict[str, Any]] = {}
-    for by in CRITERIA:
-        scores = block_scores(ranking, by)
-        found = {
-            str(name): rank_agreement(scores, measured["kl"].sel(treatment=name))
-            for name in measured["treatment"].values
-        }
-        agreement[by] = {name: finite(each.correlation) for name, each in found.items()}
-        agreement[by]["n_blocks"] = found["frozen"].n
-    return agreement
-
-
-def _print(ranking: "xr.Dataset", measured: "xr.Dataset | None") -> None:
-    facts = _facts(ranking, measured, None)
-    blocks = facts["blocks"]
-    shown = [key for key in _COLUMNS if key in blocks[0]]
-    print_table(
-        f"SE blocks by {facts['ranked_by']}, the most dispensable first",
-        [_COLUMNS[key] for key in shown],
-        [[block[key] for key in shown] for block in blocks],
-    )
-    if measured is None:
-        return
-    change = "top-1 change (percentage points)"
-    print_table(
-        f"Measured on {measured.attrs['n_images']:,} images",
-        ["block", "KL frozen", change, "KL identity", change, "ms per batch"],
-        [
-            [
-                block["block"],
-                *_costs(block["frozen"]),
-                *_costs(block["identity"]),
-                block["milliseconds"],
-            ]
-            for block in blocks
-        ],
-    )
-    print_table(
-        "Rank correlation of each criterion with the measured KL",
-        ["criterion", "frozen", "identity", "blocks"],
-        [[by, *each.values()] for by, each in facts["agreement"].items()],
-    )
-
-
-def _costs(treatment: dict[str, Any]) -> list[Any]:
-    change, low, high = (
-        treatment[f"top1_change{end}"] for end in ("", "_low", "_high")
-    )
-    if change is None:
-        return [treatment["kl"], "-"]
-    points = f"{100 * change:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-    return [treatment["kl"], points]
-
-
-def _write(
-    out: Path,
-    ranking: "xr.Dataset",
-    measured: "xr.Dataset | None",
-    curve: "xr.Dataset | None",
-    quiet: bool,
-) -> None:
-    """Tables, and figures where there was something measured."""
-    from se_probe import plots, views
-
-    tables = {"ranking": ranking}
-    figures = {}
-    if measured is not None:
-        tables["block_costs"] = views.block_costs(measured)
-        figures["block_costs"] = plots.figure_block_costs(tables["block_costs"])
-    if curve is not None:
-        tables["freezing_curve"] = views.freezing_costs(curve)
-        figures["freezing_curve"] = plots.figure_freezing_curve(curve)
-    written = [
-        plots.save(figure, out / f"{name}.{suffix}")
-        for name, figure in figures.items()
-        for suffix in ("png", "pdf")
-    ]
-    written += [
-        plots.save_table(table, out / f"{name}.csv") for name, table in tables.items()
-    ]
-    if not quiet:
-        for path in written:
-            say(f"wrote {path}")
