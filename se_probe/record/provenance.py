@@ -20,6 +20,7 @@ from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import GateRecordError
 from se_probe.images import LabelledImages
 from se_probe.running import memory_format
+from se_probe.settings import begun_otherwise, changes
 
 __all__ = ["check_same", "provenance"]
 
@@ -102,16 +103,12 @@ def check_same(begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     GateRecordError
         Naming everything that differs, as it was and as it is.
     """
-    different = [
-        f"{words} ({_short(begun.get(key))} then, {_short(now.get(key))} now)"
-        for key, words in _MUST_MATCH.items()
-        if _plain(begun.get(key)) != _plain(now.get(key))
-    ]
+    then, plain_now = (
+        {key: _plain(facts.get(key)) for key in _MUST_MATCH} for facts in (begun, now)
+    )
+    different = changes(_MUST_MATCH, then, plain_now)
     if different:
-        raise GateRecordError(
-            f"the record was begun with another {'; another '.join(different)}. Give "
-            "the settings it was begun with, another name, or --force to begin anew"
-        )
+        raise GateRecordError(begun_otherwise("the record", different))
 
 
 def _plain(value: Any) -> Any:
@@ -119,15 +116,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         value = {key: value[key] for key in value if key != "path"}
     return json.loads(json.dumps(value))
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping) and "n_images" in value:
-        return f"{value['n_images']} of {value['name']}"
-    if isinstance(value, list):
-        return f"{len(value)} of them"
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _device_name(device: torch.device) -> str:

@@ -5,13 +5,13 @@ which runs agree; `verify_record` runs the network of a gate record over some of
 batches again and says whether the gates are still those.
 """
 
-from se_probe.reproduce.changes import Change
 from se_probe.reproduce.differences import BlockDifference
 from se_probe.reproduce.randomness import RandomSource, sources_of_randomness
 from se_probe.reproduce.rebuild import reopen_network, reopen_record_images
 from se_probe.reproduce.reproduce import Reproduction, reproduce
 from se_probe.reproduce.runs import Pair, Run, compare_runs, train_run
 from se_probe.reproduce.verify import TOLERANCES, Verification, verify_record
+from se_probe.settings import Change
 
 __all__ = [
     "TOLERANCES",

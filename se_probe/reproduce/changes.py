@@ -1,16 +1,15 @@
 """What a record says it was made with, against what there is now."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.images import LabelledImages
+from se_probe.settings import Change, changes
 
 __all__ = [
-    "Change",
     "identity_changes",
     "machine_changes",
     "preprocessing_changes",
@@ -32,20 +31,6 @@ _IDENTITY = {
     "architecture": "architecture",
     "label_set": "class names",
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    """Something that is no longer as it was recorded.
-
-    Parameters
-    ----------
-    what, then, now : str
-    """
-
-    what: str
-    then: str
-    now: str
 
 
 def identity_changes(
@@ -71,7 +56,7 @@ def identity_changes(
     """
     if not record.attrs.get("checkpoint"):  # then the sha256 is that of the weights
         now = {**now, "sha256": weights_sha256(network.model)}
-    return _changes(_IDENTITY, record.attrs, now) + _image_list(record, images)
+    return changes(_IDENTITY, record.attrs, now) + _image_list(record, images)
 
 
 def machine_changes(
@@ -90,7 +75,7 @@ def machine_changes(
     tuple of Change
     """
     decoder = {"decoder": "image decoder"}
-    return _changes(_MACHINE, then, now) + _changes(
+    return changes(_MACHINE, then, now) + changes(
         decoder, then["images"], images.source
     )
 
@@ -114,17 +99,7 @@ def preprocessing_changes(
     """
     own = network.preprocessing.as_dict()
     words = {k: f"preprocessing ({k})" for k in own if k != "input_size"}
-    return _changes(words, then["preprocessing"], own)
-
-
-def _changes(
-    words: Mapping[str, str], then: Mapping[str, Any], now: Mapping[str, Any]
-) -> tuple[Change, ...]:
-    return tuple(
-        Change(what, _short(then.get(key)), _short(now.get(key)))
-        for key, what in words.items()
-        if then.get(key) != now.get(key)
-    )
+    return changes(words, then["preprocessing"], own)
 
 
 def _image_list(record: xr.DataArray, images: LabelledImages) -> tuple[Change, ...]:
@@ -146,8 +121,3 @@ def _image_list(record: xr.DataArray, images: LabelledImages) -> tuple[Change, .
             f"{now['n_images']}: {', '.join(said) or 'other classes or order'}",
         ),
     )
-
-
-def _short(value: Any) -> str:
-    text = "not said" if value is None else str(value)
-    return text if len(text) <= 64 else f"{text[:61]}..."

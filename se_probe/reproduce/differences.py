@@ -8,7 +8,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.gates import State, block_channels, block_names, context_of
-from se_probe.reproduce.changes import Change
+from se_probe.settings import Change
 
 __all__ = ["BlockDifference", "Differences"]
 

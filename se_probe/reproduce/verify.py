@@ -16,7 +16,6 @@ from se_probe.images import LabelledImages
 from se_probe.progress import Progress, shifted
 from se_probe.record import record_gates
 from se_probe.reproduce.changes import (
-    Change,
     identity_changes,
     machine_changes,
     preprocessing_changes,
@@ -24,6 +23,7 @@ from se_probe.reproduce.changes import (
 from se_probe.reproduce.differences import BlockDifference, Differences
 from se_probe.reproduce.rebuild import rows_as_recorded
 from se_probe.sampling import evenly
+from se_probe.settings import Change
 
 __all__ = ["TOLERANCES", "Verification", "verify_record"]
 

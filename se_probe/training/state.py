@@ -1,4 +1,4 @@
-"""What a training run leaves behind, epoch by epoch, and how it goes on from there."""
+"""What a training run leaves behind, epoch by epoch, and how it is continued."""
 
 import json
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from se_probe.checkpoints import Network, load_network, save_network, write_torc
 from se_probe.errors import CheckpointError, UsageError
 from se_probe.files import file_sha256
 from se_probe.images import LabelledImages
+from se_probe.settings import begun_otherwise, changes
 from se_probe.stats import wilson_interval
 from se_probe.training.recipes import Recipe
 
@@ -285,7 +286,7 @@ def _read_finished(path: Path) -> dict[str, Any]:
     is_trained_here = {"settings", "history"} <= metrics.keys()
     if not is_trained_here or not is_done(metrics["history"], metrics["settings"]):
         raise CheckpointError(
-            f"{path} is not a finished training, and what is needed to go on with it "
+            f"{path} is not a finished training, and what is needed to continue it "
             "is not beside it; choose another name, or begin anew with --force"
         )
     return {"metrics": metrics, "weights": network.model.state_dict()}
@@ -294,7 +295,7 @@ def _read_finished(path: Path) -> dict[str, Any]:
 def check_same_run(
     begun: Mapping[str, Any], now: Mapping[str, Any], path: Path
 ) -> None:
-    """Check that a run may go on: no setting that changes its numbers differs.
+    """Check that a run may be continued: no setting that changes its numbers differs.
 
     Parameters
     ----------
@@ -308,21 +309,6 @@ def check_same_run(
     CheckpointError
         Naming everything that differs, as it was and as it is.
     """
-    different = [
-        f"{name} ({_short(begun.get(name))} then, {_short(now[name])} now)"
-        for name in now
-        if begun.get(name) != now[name]
-    ]
+    different = changes({name: name for name in now}, begun, now)
     if different:
-        raise CheckpointError(
-            f"the training in {path} was begun with another "
-            f"{'; another '.join(different)}. Give the settings it was begun with, "
-            "another name, or --force to begin anew"
-        )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping) and "n_images" in value:
-        return f"{value['n_images']} of {value['name']}"
-    text = str(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+        raise CheckpointError(begun_otherwise(f"the training in {path}", different))
