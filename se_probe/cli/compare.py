@@ -1,13 +1,17 @@
 """``se-probe compare``: two gate records of the same images."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from se_probe.cli.console import print_json, print_table, progress_bar, say
+from se_probe.cli.console import (
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+    typed_command,
+)
 from se_probe.cli.options import TO_THE_READER, NonNegative, OutputOptions
 
 if TYPE_CHECKING:
@@ -131,7 +135,7 @@ def _write(view: "xr.Dataset", out: Path, first: Path, second: Path) -> list[Pat
     source = {
         "first": str(first),
         "second": str(second),
-        "command": shlex.join(["se-probe", *sys.argv[1:]]),
+        "command": typed_command(),
     }
     figure = plots.figure_comparison(view)
     tables = {

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -15,7 +16,15 @@ from se_probe.cli.table import fit_table
 if TYPE_CHECKING:
     from se_probe.training import EpochResult
 
-__all__ = ["finite", "print_json", "print_table", "progress_bar", "say", "say_epoch"]
+__all__ = [
+    "finite",
+    "print_json",
+    "print_table",
+    "progress_bar",
+    "say",
+    "say_epoch",
+    "typed_command",
+]
 
 _NO_WINDOW = 1000
 
@@ -26,6 +35,11 @@ _LONG = 20
 def say(sentence: str) -> None:
     """One note on stderr."""
     print(sentence, file=sys.stderr)
+
+
+def typed_command() -> str:
+    """What was typed, for the captions of figures."""
+    return shlex.join(["se-probe", *sys.argv[1:]])
 
 
 def say_epoch(result: "EpochResult") -> None:

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from se_probe.cli.console import print_json, print_table, progress_bar, say
+from se_probe.cli.console import (
+    print_json,
+    print_table,
+    progress_bar,
+    say,
+    typed_command,
+)
 from se_probe.cli.options import (
     ANY_NETWORK,
     ANY_SAMPLE,
@@ -151,16 +157,10 @@ def _row(one: "xr.Dataset", treatments: list[str]) -> list[Any]:
 def _write(
     out: Path, found: "xr.Dataset", view: "xr.Dataset", record: Path
 ) -> list[Path]:
-    import shlex
-    import sys
-
     from se_probe import plots, views
 
     figure = plots.figure_exchange(view)
-    source = {
-        "record": str(record),
-        "command": shlex.join(["se-probe", *sys.argv[1:]]),
-    }
+    source = {"record": str(record), "command": typed_command()}
     donors = found[["same_class_donor", "other_class_donor"]].reset_coords("image_id")
     written = [plots.save(figure, out / f"exchange.{end}") for end in ("png", "pdf")]
     return [

@@ -1,7 +1,5 @@
 """``se-probe plot``: the figures, and the numbers behind them."""
 
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from se_probe.cache import RecordingRequest, find_cached
-from se_probe.cli.console import progress_bar, say
+from se_probe.cli.console import progress_bar, say, typed_command
 from se_probe.cli.options import (
     ANY_CHECKPOINT,
     PLAIN_RUN,
@@ -287,7 +285,7 @@ def draw(
     chosen = Selection(classes=list(classes) or default, **(selection or {}))
     # A small record is drawn before a bar could be read.
     with progress_bar("reading", quiet=quiet or gates.nbytes < _LARGE) as progress:
-        choices |= {"command": _command(), "progress": progress}
+        choices |= {"command": typed_command(), "progress": progress}
         paths, depth = write_figures(gates, out, chosen, **choices)
     print(*paths, sep="\n")
     if depth is not None:
@@ -405,11 +403,6 @@ def _width(text: str) -> Literal["page", "column"] | float:
         raise UsageError(
             f"--width takes page, column or a number of inches; got {text!r}"
         ) from None
-
-
-def _command() -> str:
-    """What was typed, for the captions."""
-    return shlex.join(["se-probe", *sys.argv[1:]])
 
 
 def _stem(ckpt: str) -> str:

@@ -93,7 +93,7 @@ def rank(
     else:
         print_ranking(ranking, measured)
     if out is not None:
-        write_ranking(out, ranking, measured, curve, output.quiet)
+        write_ranking(out, ranking, measured, curve, record, output.quiet)
 
 
 def _measure(

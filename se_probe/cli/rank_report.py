@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from se_probe.cli.console import finite, print_table, say
+from se_probe.cli.console import finite, print_table, say, typed_command
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -119,19 +119,23 @@ def write_ranking(
     ranking: "xr.Dataset",
     measured: "xr.Dataset | None",
     curve: "xr.Dataset | None",
+    record: Path,
     quiet: bool,
 ) -> None:
-    """Tables, and figures where there was something measured."""
+    """Tables, and figures with captions where there was something measured."""
     from se_probe import plots, views
 
+    source = {"record": str(record), "command": typed_command()}
     tables = {"ranking": ranking}
-    figures = {}
+    figures, captions = {}, {}
     if measured is not None:
-        tables["block_costs"] = views.block_costs(measured)
-        figures["block_costs"] = plots.figure_block_costs(tables["block_costs"])
+        costs = tables["block_costs"] = views.block_costs(measured)
+        figures["block_costs"] = plots.figure_block_costs(costs)
+        captions["block_costs"] = views.block_costs_caption(costs, source)
     if curve is not None:
-        tables["freezing_curve"] = views.freezing_costs(curve)
-        figures["freezing_curve"] = plots.figure_freezing_curve(curve)
+        costs = tables["freezing_curve"] = views.freezing_costs(curve)
+        figures["freezing_curve"] = plots.figure_freezing_curve(costs)
+        captions["freezing_curve"] = views.freezing_costs_caption(costs, source)
     written = [
         plots.save(figure, out / f"{name}.{suffix}")
         for name, figure in figures.items()
@@ -139,6 +143,9 @@ def write_ranking(
     ]
     written += [
         plots.save_table(table, out / f"{name}.csv") for name, table in tables.items()
+    ]
+    written += [
+        plots.save_caption(text, out / f"{name}.txt") for name, text in captions.items()
     ]
     if not quiet:
         for path in written:

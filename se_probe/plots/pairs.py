@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,9 +11,9 @@ from matplotlib.figure import Figure
 from se_probe.errors import UsageError
 from se_probe.gates import block_names
 from se_probe.plots.labels import gate_limits, short_name
-from se_probe.plots.layout import finish, set_margins
+from se_probe.plots.layout import Width, add_title, finish, inches, set_margins
 from se_probe.plots.rows import check_cmap, class_edges, draw_rows, edge_centres
-from se_probe.plots.style import house_style
+from se_probe.plots.style import house_style, text_scale
 from se_probe.views import block_part
 
 __all__ = ["figure_pairs"]
@@ -20,12 +21,20 @@ __all__ = ["figure_pairs"]
 _MAX_NAMES = 14
 _ROW_HEIGHT = 2.35  # inches, with its title and axis
 _LETTER = 0.055  # inches, of a class name at 7 points
+_SIDE_BY_SIDE = 5.0  # inches of a figure with room for three panels in a row
 
 
 def figure_pairs(
-    views: Sequence[xr.Dataset], block: str | None = None, *, cmap: str = "viridis"
+    views: Sequence[xr.Dataset],
+    block: str | None = None,
+    *,
+    cmap: str = "viridis",
+    width: Width = "page",
+    title: str = "",
 ) -> Figure:
     """Draw each pair as one row: two heatmaps of the gates, and their difference.
+
+    Below five inches the three stand under each other.
 
     Rows of a heatmap are images sorted by class, averaged within the class where they
     are many.
@@ -38,11 +47,15 @@ def figure_pairs(
         One of the views'; the only one by default.
     cmap : str, default "viridis"
         Of the gates; differences are blue below zero and red above.
+    width : "page", "column" or float, default "page"
+        7 inches, 3.5 inches, or as many as are said.
+    title : str
+        Over all panels.
 
     Returns
     -------
     Figure
-        7 inches wide, all gates on one scale, all differences on another.
+        All gates on one scale, all differences on another.
 
     Raises
     ------
@@ -59,12 +72,7 @@ def figure_pairs(
     limits = gate_limits([end(each) for each in gates for end in (np.min, np.max)])
     largest = max(float(np.abs(part["difference"].values).max()) for part in parts)
     with house_style():
-        fig = Figure((7.0, 0.35 + _ROW_HEIGHT * len(parts)))
-        axes = fig.subplots(len(parts), 3, squeeze=False, sharey=True)
-        left = 0.4 + _LETTER * max(map(len, _labels(parts[0])[1]))
-        set_margins(fig, left=left, right=0.62, top=0.5, bottom=0.38)
-        fig.subplots_adjust(wspace=0.32, hspace=0.62 / (_ROW_HEIGHT - 0.62))
-        fig.suptitle(f"{block_names(parts[0])[0]}: {_same_images(parts[0])}")
+        fig, axes = _panels(parts, inches(width))
         for row, part in zip(axes, parts, strict=True):
             for ax, name, label in zip(
                 row, ("first", "second"), part.attrs["labels"], strict=False
@@ -75,9 +83,27 @@ def figure_pairs(
             which = "second \N{MINUS SIGN} first"
             _draw(row[2], part, "difference", which, cmap="RdBu_r", limits=reach)
             row[2].set_title(_title(part["difference"]))
-            row[0].set_ylabel("images by class")
+        what = f"{block_names(parts[0])[0]}: {_same_images(parts[0])}"
+        add_title(fig, "\n".join(filter(None, [title, what])))
         finish(fig)
     return fig
+
+
+def _panels(
+    parts: Sequence[xr.Dataset], width: float
+) -> tuple[Figure, npt.NDArray[np.object_]]:
+    """Figure, and its panels with shape (pairs, 3)."""
+    n_columns = 3 if width >= _SIDE_BY_SIDE else 1
+    n_rows = 3 * len(parts) // n_columns
+    scale = text_scale()
+    fig = Figure((width, scale * _ROW_HEIGHT * n_rows))
+    axes = fig.subplots(n_rows, n_columns, squeeze=False, sharey=True)
+    left = 0.4 + _LETTER * max(map(len, _labels(parts[0])[1]))
+    set_margins(fig, left=left, right=0.62, top=0.25, bottom=0.38)
+    fig.subplots_adjust(wspace=0.32, hspace=0.62 / (_ROW_HEIGHT - 0.62))
+    for ax in axes[:, 0]:
+        ax.set_ylabel("images by class")
+    return fig, axes.reshape(len(parts), 3)
 
 
 def _draw(

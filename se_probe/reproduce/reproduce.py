@@ -10,13 +10,13 @@ from typing import Any
 from se_probe.checkpoints import is_factory
 from se_probe.errors import UsageError
 from se_probe.gates import block_names
-from se_probe.plots import figure_pairs, save
+from se_probe.plots import figure_pairs, save, save_caption
 from se_probe.progress import Progress
 from se_probe.reproduce.randomness import RandomSource, sources_of_randomness
 from se_probe.reproduce.runs import Pair, Run, compare_runs, train_run
 from se_probe.running import pick_device, pinned_numerics
 from se_probe.training import EpochResult, Recipe
-from se_probe.views import RecordPair, paired_rows
+from se_probe.views import RecordPair, paired_rows, pairs_caption
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -185,7 +185,9 @@ def _draw_pairs(runs: Sequence[Run], folder: Path) -> list[Path]:
         labels = (other.label, run.label)
         pairs.append(RecordPair(other.gates, run.gates, labels, bool(same)))
     views = [paired_rows(pair) for pair in pairs]
-    return [
-        save(figure_pairs(views, block), folder / f"side_by_side_{block}.png")
-        for block in block_names(views[0])
-    ]
+    paths = []
+    for block in block_names(views[0]):
+        stem = folder / f"side_by_side_{block}"
+        paths.append(save(figure_pairs(views, block), f"{stem}.png"))
+        paths.append(save_caption(pairs_caption(views, block), f"{stem}.txt"))
+    return paths

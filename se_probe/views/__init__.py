@@ -14,7 +14,6 @@ from se_probe.views.captions import (
     context_caption,
     correlations_caption,
     depth_caption,
-    exchange_caption,
     gates_by_squeeze_caption,
     profiles_caption,
     redundancy_caption,
@@ -44,6 +43,12 @@ from se_probe.views.depth import depth_profile
 from se_probe.views.ends import ENDS, End, extremes
 from se_probe.views.exchange import describe_exchange, exchange_costs
 from se_probe.views.history import gate_health, learning_curve
+from se_probe.views.measured_captions import (
+    block_costs_caption,
+    exchange_caption,
+    freezing_costs_caption,
+    pairs_caption,
+)
 from se_probe.views.pairs import RecordPair, paired_rows
 from se_probe.views.profiles import class_profiles
 from se_probe.views.redundancy import (
@@ -89,6 +94,7 @@ __all__ = [
     "Source",
     "batch_rows",
     "block_costs",
+    "block_costs_caption",
     "block_part",
     "class_profiles",
     "class_similarities",
@@ -117,6 +123,7 @@ __all__ = [
     "find_classes",
     "fit_rows",
     "freezing_costs",
+    "freezing_costs_caption",
     "gate_correlations",
     "gate_health",
     "gates_by_class",
@@ -131,6 +138,7 @@ __all__ = [
     "moved_classes",
     "nearest_classes",
     "paired_rows",
+    "pairs_caption",
     "pick_channels",
     "profiles_caption",
     "rank_correlation",

@@ -7,7 +7,6 @@ import xarray as xr
 
 from se_probe.gates import block_names
 from se_probe.views.context import describe_context
-from se_probe.views.exchange import describe_exchange
 from se_probe.views.redundancy import describe_redundancy
 from se_probe.views.selectivity import describe_selectivity
 from se_probe.views.similarity import MAX_LABELLED, describe_similarity
@@ -15,10 +14,10 @@ from se_probe.views.words import describe_depth
 
 __all__ = [
     "Source",
+    "caption_text",
     "context_caption",
     "correlations_caption",
     "depth_caption",
-    "exchange_caption",
     "gates_by_squeeze_caption",
     "profiles_caption",
     "redundancy_caption",
@@ -55,7 +54,7 @@ def profiles_caption(view: xr.Dataset, source: Source | None = None) -> str:
         f"{_blocks(view)}. The reference curve is the mean of the means of all "
         f"{n_all:,} recorded classes."
     )
-    return _caption(view.attrs, [shown, _classes(view)], source)
+    return caption_text(view.attrs, [shown, _classes(view)], source)
 
 
 def spread_caption(view: xr.Dataset, source: Source | None = None) -> str:
@@ -76,7 +75,7 @@ def spread_caption(view: xr.Dataset, source: Source | None = None) -> str:
         "Spread within classes: mean gate of each class and a band of one standard "
         f"deviation (n - 1) over {_channels(view)} of {_blocks(view)}."
     )
-    return _caption(view.attrs, [shown, _classes(view)], source)
+    return caption_text(view.attrs, [shown, _classes(view)], source)
 
 
 def rows_caption(view: xr.DataArray, source: Source | None = None) -> str:
@@ -110,7 +109,7 @@ def rows_caption(view: xr.DataArray, source: Source | None = None) -> str:
             "Channels stand side by side by the class for which they open most "
             "(largest standardised class mean), sorted on the images that are shown."
         )
-    return _caption(view.attrs, [*sentences, _listed_classes(counts)], source)
+    return caption_text(view.attrs, [*sentences, _listed_classes(counts)], source)
 
 
 def depth_caption(view: xr.Dataset, source: Source | None = None) -> str:
@@ -131,7 +130,7 @@ def depth_caption(view: xr.Dataset, source: Source | None = None) -> str:
         "Separability, class share, input dependence and saturation of the gates of "
         f"{view.sizes['block']} SE blocks, {int(view['n_images'].max()):,} images."
     )
-    return _caption(view.attrs, [first, *describe_depth(view)], source)
+    return caption_text(view.attrs, [first, *describe_depth(view)], source)
 
 
 def selectivity_caption(view: xr.Dataset, source: Source | None = None) -> str:
@@ -154,7 +153,7 @@ def selectivity_caption(view: xr.Dataset, source: Source | None = None) -> str:
         "half, and 5th to 95th percentile; in grey the same after the labels were "
         f"shuffled once (seed {view.attrs['seed']})."
     )
-    return _caption(view.attrs, [first, *describe_selectivity(view)], source)
+    return caption_text(view.attrs, [first, *describe_selectivity(view)], source)
 
 
 def redundancy_caption(view: xr.Dataset, source: Source | None = None) -> str:
@@ -176,7 +175,7 @@ def redundancy_caption(view: xr.Dataset, source: Source | None = None) -> str:
         "numbers of channels and of images, and beside the rank of independent "
         "channels (the gates of each channel dealt to the images at random)."
     )
-    return _caption(view.attrs, [first, *describe_redundancy(view)], source)
+    return caption_text(view.attrs, [first, *describe_redundancy(view)], source)
 
 
 def correlations_caption(view: xr.DataArray, source: Source | None = None) -> str:
@@ -201,7 +200,7 @@ def correlations_caption(view: xr.DataArray, source: Source | None = None) -> st
         "ordered by clustering (average linkage on 1 - correlation)."
     )
     rest = f"{left_out:,} constant channels are left out." if left_out else ""
-    return _caption(facts, [first, rest], source)
+    return caption_text(facts, [first, rest], source)
 
 
 def similarity_caption(view: xr.Dataset, source: Source | None = None) -> str:
@@ -228,7 +227,7 @@ def similarity_caption(view: xr.Dataset, source: Source | None = None) -> str:
     sentences = [first, *describe_similarity(view), _classes(view)]
     if view.sizes["class_name"] > MAX_LABELLED:
         sentences.append("The table lists the most similar class of each class.")
-    return _caption(view.attrs, sentences, source)
+    return caption_text(view.attrs, sentences, source)
 
 
 def context_caption(view: xr.Dataset, source: Source | None = None) -> str:
@@ -250,7 +249,7 @@ def context_caption(view: xr.Dataset, source: Source | None = None) -> str:
         "squeeze, the mean of its feature map. Points are medians over the channels of "
         "a block; bars hold the middle half and the middle 90 % of them."
     )
-    return _caption(view.attrs, [first, *describe_context(view)], source)
+    return caption_text(view.attrs, [first, *describe_context(view)], source)
 
 
 def gates_by_squeeze_caption(view: xr.Dataset, source: Source | None = None) -> str:
@@ -275,16 +274,20 @@ def gates_by_squeeze_caption(view: xr.Dataset, source: Source | None = None) -> 
         "equally many pairs, by squeeze. Channels differ in both, so no single channel "
         "need follow it."
     )
-    return _caption(about, [first], source)
+    return caption_text(about, [first], source)
 
 
-def exchange_caption(view: xr.Dataset, source: Source | None = None) -> str:
-    """Caption of the exchange figure, which says in words what it shows.
+def caption_text(
+    attrs: Mapping[Any, Any], sentences: Sequence[str], source: Source | None
+) -> str:
+    """Sentences, then a line each for network, data, record and command.
 
     Parameters
     ----------
-    view : xr.Dataset, dims (extent, block, treatment)
-        From :func:`~se_probe.views.exchange_costs`.
+    attrs : mapping
+        Of a view: the provenance of its record.
+    sentences : sequence of str
+        Empty ones are left out.
     source : mapping, optional
         `record` and `command`, where they are known.
 
@@ -292,21 +295,6 @@ def exchange_caption(view: xr.Dataset, source: Source | None = None) -> str:
     -------
     str
     """
-    about = view.attrs
-    first = (
-        "KL divergence from the unaltered network when the gates of SE blocks are "
-        "exchanged: for 1 (identity), for the mean gates of all images (frozen) or of "
-        "the other images of the class (class_mean), for the gates of another image of "
-        f"the class (same_class) or of another class (other_class); the same "
-        f"{about['n_images']:,} images of {about['n_classes']:,} classes in all. Bars "
-        "are 95 % intervals."
-    )
-    return _caption(about, [first, *describe_exchange(view)], source)
-
-
-def _caption(
-    attrs: Mapping[Any, Any], sentences: Sequence[str], source: Source | None
-) -> str:
     known = source or {}
     facts = {
         "Network": _network(attrs),

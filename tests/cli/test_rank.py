@@ -114,8 +114,8 @@ def test_rank_measures_on_the_half_that_it_does_not_calibrate_on(
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
         "ranking.csv",
-        *(f"block_costs.{suffix}" for suffix in ("png", "pdf", "csv")),
-        *(f"freezing_curve.{suffix}" for suffix in ("png", "pdf", "csv")),
+        *(f"block_costs.{suffix}" for suffix in ("png", "pdf", "csv", "txt")),
+        *(f"freezing_curve.{suffix}" for suffix in ("png", "pdf", "csv", "txt")),
     }
     with (tmp_path / "out" / "block_costs.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -1,5 +1,6 @@
 """Two records beside each other as they are drawn."""
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -52,6 +53,36 @@ def test_pairs_are_drawn_with_the_same_bytes_twice(two_records, tmp_path):
     paths = [save(figure_pairs([view]), tmp_path / f"{i}.png") for i in range(2)]
 
     assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("width", ["page", "column"])
+def test_every_colour_is_on_the_bar_beside_it(two_records, width):
+    view = paired_rows(RecordPair(*two_records, ("one", "two"), True))
+
+    fig = figure_pairs([view], width=width)
+
+    assert fig.get_figwidth() == {"page": 7.0, "column": 3.5}[width]
+    for ax, name in zip(fig.axes, ["viridis", "viridis", "RdBu_r"], strict=False):
+        (image,) = ax.images
+        drawn = image.to_rgba(image.get_array(), bytes=True).reshape(-1, 4)
+        bar = matplotlib.colormaps[name](np.arange(256), bytes=True)
+        assert {tuple(c) for c in drawn.tolist()} <= {tuple(c) for c in bar.tolist()}
+        assert image.get_interpolation() == "none"
+
+
+@pytest.mark.parametrize("width", ["page", "column"])
+def test_a_title_stands_above_all_and_nothing_outside_the_page(two_records, width):
+    view = paired_rows(RecordPair(*two_records, ("one", "two"), False))
+
+    fig = figure_pairs([view] * 2, width=width, title="Two runs")
+
+    fig.draw_without_rendering()
+    assert fig.get_suptitle().splitlines()[0] == "Two runs"
+    box = fig.get_tightbbox()
+    assert box.y0 >= -0.02
+    assert box.y1 <= fig.get_figheight() + 0.02
+    highest = max(ax.get_tightbbox().y1 for ax in fig.axes)
+    assert highest <= fig._suptitle.get_window_extent().y0 + 1
 
 
 def test_no_pairs_are_refused():
