@@ -217,10 +217,10 @@ class GateMonitor:
         # Mixed precision gates have too few digits for sums.
         gates = gates.float()
         # About the batch's own mean: rounding costs little where gates hardly move.
-        deviation = gates - gates.mean(dim=0)
-        closed, opened = gates <= MARGIN, gates >= 1 - MARGIN
-        parts = (gates, deviation.square_(), closed, opened)
-        sums = torch.stack([part.sum(dim=0, dtype=torch.float32) for part in parts])
+        variance, mean = torch.var_mean(gates, dim=0, correction=0)
+        ends = (gates <= MARGIN, gates >= 1 - MARGIN)
+        counts = [end.sum(dim=0, dtype=torch.float32) for end in ends]
+        sums = torch.stack([mean * len(gates), variance * len(gates), *counts])
         self._sums = sums if self._sums is None else self._sums.add_(sums)
         self._counts += len(gates), 1
         # On the device: asking for its value would wait for the batch.
