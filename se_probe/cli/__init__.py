@@ -31,6 +31,8 @@ COMMANDS = {
     "explore": "Show linked views of a gate record in the browser.",
     "exchange": "Exchange the gates of SE blocks between images and measure what that "
     "does.",
+    "report": "Write one page about a gate record: figures, words, tables, in a single "
+    "file.",
     "compare": "Compare two gate records of the same images, block by block.",
     "rank": "Rank SE blocks by how well the network could do without their gates.",
     "prune": "Remove SE blocks from a network, or freeze their gates and fold them "

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from se_probe.images import LabelledImages
 
-__all__ = ["explore"]
+__all__ = ["explore", "named_images"]
 
 
 def explore(
@@ -47,7 +47,7 @@ def explore(
     from se_probe.explore import serve_page
     from se_probe.gates import open_gates
 
-    images = data or _named_images(open_gates(record))
+    images = data or named_images(open_gates(record))
     page = serve_page(record, images, port=port)
     print(page.url, flush=True)
     if no_browser or not page.open_browser():
@@ -57,7 +57,7 @@ def explore(
     page.run()
 
 
-def _named_images(record: "xr.DataArray") -> "_NamedSet | None":
+def named_images(record: "xr.DataArray") -> "_NamedSet | None":
     """Images of a data set that is known by name, where the record was made of it."""
     facts = record.attrs.get("images") or {}
     path = facts.get("path")

@@ -140,6 +140,12 @@ OPTIONS = {
         "--json": False,
         "--quiet": False,
     },
+    "report": {
+        "RECORD": REQUIRED,
+        "--out": REQUIRED,
+        "--against": None,
+        "--data": None,
+    },
     "compare": {
         "FIRST": REQUIRED,
         "SECOND": REQUIRED,
