@@ -39,7 +39,8 @@ def opened(driver, page):
 
 def test_plots_take_the_place_of_pictures_without_an_error(opened):
     assert opened.execute_script(SHOWN, ".live") == 3
-    assert opened.execute_script("return Bokeh.index.roots.length") == 3
+    figures = "return Bokeh.index.roots.filter((r) => r.model.type === 'Figure').length"
+    assert opened.execute_script(figures) == 3
     assert opened.execute_script(SHOWN, "img.static") == 1
 
 
