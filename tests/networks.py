@@ -11,6 +11,7 @@ import scipy.special
 import scipy.stats
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from se_probe.blocks import FoundBlock, find_se_blocks
 from se_probe.checkpoints import Network, build_network
@@ -224,3 +225,150 @@ def cifar_network() -> Network:
     torch.manual_seed(0)
     model = create_model("se_resnet20_cifar", reduction=4, integration="identity")
     return Network(lively(model, (3, 32, 32)), Preprocessing((3, 32, 32)))
+
+
+# --- networks of sound, signals and volumes ------------------------------------------
+
+
+class SignalGate(nn.Module):
+    """SE block of a sequence, made of convolutions of width 1 as ECAPA-TDNN has it."""
+
+    def __init__(self, n_channels: int):
+        super().__init__()
+        self.conv1, self.conv2 = (
+            nn.Conv1d(n_channels, 4, 1),
+            nn.Conv1d(4, n_channels, 1),
+        )
+
+    def forward(self, x):
+        squeezed = x.mean(2, keepdim=True)
+        return x * self.conv2(self.conv1(squeezed).relu()).sigmoid()
+
+
+class SignalBlock(nn.Module):
+    """Res2 convolutions, each on what the one before gave, then the SE block."""
+
+    def __init__(self, n_channels: int, stride: int):
+        super().__init__()
+        half = n_channels // 2
+        self.first = nn.Conv1d(n_channels, n_channels, 1)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(half, half, 3, padding=1) for _ in range(2)
+        )
+        self.last = nn.Conv1d(n_channels, n_channels, 3, stride=stride, padding=1)
+        self.bn, self.se = nn.BatchNorm1d(n_channels), SignalGate(n_channels)
+
+    def forward(self, x):
+        parts, carried = [], 0
+        for conv, part in zip(self.convs, self.first(x).chunk(2, 1), strict=True):
+            carried = conv(part + carried).relu()
+            parts.append(carried)
+        return self.se(self.bn(self.last(torch.cat(parts, 1)))).relu()
+
+
+class SignalNet(nn.Module):
+    """As ECAPA-TDNN: sequences (batch, 5, length), pooled by attention over time."""
+
+    def __init__(self, num_classes: int = 3):
+        super().__init__()
+        self.conv = nn.Conv1d(5, 8, 5, padding=2)
+        self.layer1, self.layer2 = SignalBlock(8, 1), SignalBlock(8, 2)
+        self.attention = nn.Conv1d(8, 8, 1)
+        self.fc = nn.Linear(8, num_classes)
+
+    def forward(self, x):
+        x = self.layer2(self.layer1(self.conv(x).relu()))
+        weights = self.attention(x).tanh().softmax(dim=2)
+        return self.fc((x * weights).sum(2))
+
+
+class VolumeGate(nn.Module):
+    """SE block of a volume, its channels second or last."""
+
+    def __init__(self, n_channels: int, *, channels_last: bool = False):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(n_channels, 4), nn.Linear(4, n_channels)
+        self.channels_last = channels_last
+
+    def forward(self, x):
+        positions = (1, 2, 3) if self.channels_last else (2, 3, 4)
+        gate = self.fc2(self.fc1(x.mean(positions)).relu()).sigmoid()
+        if self.channels_last:
+            return x * gate[:, None, None, None, :]
+        return x * gate[:, :, None, None, None]
+
+
+class VolumeNet(nn.Module):
+    """Volumes (batch, 2, depth, height, width); the second gate has channels last."""
+
+    def __init__(self, num_classes: int = 3):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv3d(2, 6, 3, 2, 1), nn.BatchNorm3d(6)
+        self.se1, self.conv2 = VolumeGate(6), nn.Conv3d(6, 8, 3, 2, 1)
+        self.se2 = VolumeGate(8, channels_last=True)
+        self.fc = nn.Linear(8, num_classes)
+
+    def forward(self, x):
+        x = self.conv2(self.se1(self.bn1(self.conv1(x))).relu()).relu()
+        return self.fc(self.se2(x.movedim(1, -1)).mean((1, 2, 3)))
+
+
+SHAPES = {"signal": (5, 40), "volume": (2, 8, 8, 8)}
+
+
+def signal_net() -> SignalNet:
+    return lively(SignalNet(), SHAPES["signal"])
+
+
+def volume_net() -> VolumeNet:
+    return lively(VolumeNet(), SHAPES["volume"])
+
+
+class Measurements(torch.utils.data.Dataset):
+    """Noise around a level of each of three classes, prepared as a network takes it."""
+
+    classes = ("low", "middle", "high")
+
+    def __init__(self, shape: tuple[int, ...], n: int = 60):
+        generator = torch.Generator().manual_seed(3)
+        self.targets = [number % 3 for number in range(n)]
+        self.samples = [
+            torch.randn(shape, generator=generator) + 3 * target
+            for target in self.targets
+        ]
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, number):
+        return self.samples[number], self.targets[number]
+
+
+def signals() -> Measurements:
+    return Measurements(SHAPES["signal"])
+
+
+def volumes() -> Measurements:
+    return Measurements(SHAPES["volume"])
+
+
+def taught(model: nn.Module, data: Measurements) -> nn.Module:
+    """The model with a head that tells the classes apart."""
+    x, y = torch.stack(data.samples), torch.tensor(data.targets)
+    optimizer = torch.optim.Adam(model.fc.parameters(), 0.05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    return model.requires_grad_(requires_grad=True).eval()
+
+
+def ranked(kind: str) -> tuple[Network, Measurements]:
+    """Network of signals or volumes, and what it was taught on."""
+    torch.manual_seed(0)
+    model, data = {
+        "signal": (signal_net, signals),
+        "volume": (volume_net, volumes),
+    }[kind]
+    made = taught(model(), data())
+    return Network(made, Preprocessing(SHAPES[kind]), data().classes), data()

@@ -19,7 +19,8 @@ class ChannelScale(nn.Module):
     Parameters
     ----------
     scale : Tensor, shape (channels, 1, 1), or (channels,) for channels-last maps
-        The gates; a buffer, so that they are saved and not trained.
+        With a 1 for each axis of positions. The gates; a buffer, so that they are saved
+        and not trained.
     """
 
     scale: Tensor

@@ -64,8 +64,9 @@ def find_folds(
     model : nn.Module
         With a :class:`~se_probe.checkpoints.ChannelScale` at each path.
     scales : mapping of str to Tensor
-        Path and factors of each, of shape (channels, 1, 1) or (channels,).
-    images : Tensor, shape (batch, channels, height, width)
+        Path and factors of each, of shape (channels, 1, 1), with a 1 for each axis of
+        positions, or (channels,) where channels lie last.
+    images : Tensor, shape (batch, channels, positions ...)
         Only their shape matters.
 
     Returns
@@ -101,7 +102,7 @@ class _Flow:
 
     def destination(self, path: str, scale: Tensor) -> Fold | Kept:
         users = list(self._buffers[f"{path}.scale"].users)
-        if len(users) != 1 or scale.ndim != 3:
+        if len(users) != 1 or scale.ndim < 2:
             return Kept("its channels are not the second axis of its feature map")
         product, is_negative = users[0], bool((scale < 0).any())
         behind = self._layer_behind(product, is_negative=is_negative)
@@ -173,7 +174,7 @@ def _shape(node: Node) -> torch.Size:
 
 def _is_layer_on(user: Node, node: Node) -> bool:
     """Whether a node is a layer and the other one its input, channels second."""
-    n_axes = {"conv2d": 4, "linear": 2}.get(_operation(user))
+    n_axes = _LAYERS.get(_operation(user))
     if user.args[:1] != (node,) or n_axes is None:
         return False
     return len(_shape(node)) == n_axes
@@ -204,21 +205,28 @@ def _is_over_places(user: Node, node: Node) -> bool:
     axes: Any = user.args[1] if len(user.args) > 1 else None
     n_axes = len(_shape(node))
     is_list = isinstance(axes, list | tuple)
-    return is_list and {int(axis) % n_axes for axis in axes} <= {2, 3}
+    return is_list and {int(axis) % n_axes for axis in axes} <= set(range(2, n_axes))
 
 
 def _pads_with_zeros(user: Node, node: Node) -> bool:
     widths = user.args[1]
     values = [*user.args[2:], *user.kwargs.values()]
     is_zero = all(value in (0, None, "constant") for value in values)
-    return is_zero and isinstance(widths, list | tuple) and len(widths) <= 4
+    n_positions = len(_shape(node)) - 2
+    is_list = isinstance(widths, list | tuple)
+    return is_zero and is_list and len(widths) <= 2 * n_positions
 
 
 _VIEWS = frozenset(["flatten", "view", "reshape"])
-_FOR_POSITIVE = frozenset(["relu", "max_pool2d"])
+# Axes of what a layer is given, channels second.
+_LAYERS = {"conv1d": 3, "conv2d": 4, "conv3d": 5, "linear": 2}
+_FOR_POSITIVE = frozenset(["relu", *(f"max_pool{n}d" for n in (1, 2, 3))])
 _RULES: dict[str, Callable[[Node, Node], bool]] = {
     **dict.fromkeys(("alias", "clone", "contiguous", "detach", "dropout"), _always),
-    **dict.fromkeys(("avg_pool2d", "adaptive_avg_pool2d"), _always),
+    **dict.fromkeys(
+        (f"{kind}avg_pool{n}d" for kind in ("", "adaptive_") for n in (1, 2, 3)),
+        _always,
+    ),
     **dict.fromkeys(_FOR_POSITIVE, _always),
     **dict.fromkeys(_VIEWS, _keeps_channels),
     "mean": _is_over_places,

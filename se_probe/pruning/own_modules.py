@@ -33,12 +33,13 @@ def scale_shapes(
     model : nn.Module
         The model in which the blocks were found.
     blocks : sequence of FoundBlock
-    images : Tensor, shape (batch, channels, height, width)
+    images : Tensor, shape (batch, channels, positions ...)
 
     Returns
     -------
     dict of str to tuple of int
-        By path: (channels, 1, 1), or (channels,) where maps are channels-last.
+        By path: (channels, 1, 1), with a 1 for each axis of positions, or (channels,)
+        where maps are channels-last.
 
     Raises
     ------
@@ -94,12 +95,13 @@ def _shape(seen: _Pass) -> tuple[int, ...] | None:
     (feature_map,), output = seen.inputs, seen.output
     if not isinstance(feature_map, Tensor) or not isinstance(output, Tensor):
         return None
-    if feature_map.shape != output.shape or feature_map.ndim != 4:
+    if feature_map.shape != output.shape or feature_map.ndim < 3:
         return None
     n_images, n_channels = seen.gate.shape
-    for axis, shape in ((1, (n_channels, 1, 1)), (3, (n_channels,))):
+    ones = (1,) * (feature_map.ndim - 2)
+    for axis, shape in ((1, (n_channels, *ones)), (-1, (n_channels,))):
         if feature_map.shape[axis] == n_channels:
-            gate = seen.gate.view(n_images, *(shape if axis == 1 else (1, 1, *shape)))
+            gate = seen.gate.view(n_images, *(shape if axis == 1 else (*ones, *shape)))
             if largest_difference(feature_map * gate, output) < TOLERANCE:
                 return shape
     return None
