@@ -213,8 +213,9 @@ def _pads_with_zeros(user: Node, node: Node) -> bool:
     values = [*user.args[2:], *user.kwargs.values()]
     is_zero = all(value in (0, None, "constant") for value in values)
     n_positions = len(_shape(node)) - 2
-    is_list = isinstance(widths, list | tuple)
-    return is_zero and is_list and len(widths) <= 2 * n_positions
+    if not isinstance(widths, list | tuple):
+        return False
+    return is_zero and len(widths) <= 2 * n_positions
 
 
 _VIEWS = frozenset(["flatten", "view", "reshape"])
