@@ -154,9 +154,11 @@ def some_rows(
     n_recorded = int(recorded(record).sum())
     is_taken = np.zeros(n_recorded, np.bool_)
     is_taken[evenly(list(range(n_recorded)), max_images)] = True
-    parts, start = [], 0
+    wanted = record if channels is None else record.isel(channel=channels)
+    gates = np.empty((int(is_taken.sum()), wanted.sizes["channel"]), np.float32)
+    n_read = n_filled = 0
     for batch in row_batches(record, channels):
-        stop = start + batch.sizes["image"]
-        parts.append(batch.values[is_taken[start:stop]])
-        start = stop
-    return np.concatenate(parts)
+        rows = batch.values[is_taken[n_read : n_read + batch.sizes["image"]]]
+        gates[n_filled : n_filled + len(rows)] = rows
+        n_read, n_filled = n_read + batch.sizes["image"], n_filled + len(rows)
+    return gates
