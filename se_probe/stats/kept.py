@@ -106,13 +106,21 @@ def _size(record: xr.DataArray) -> int:
 
 def _stamp(path: Path) -> str:
     """Hash over names, sizes and times of the files of a record."""
-    digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            facts = file.stat()
-            name = file.relative_to(path).as_posix()
-            digest.update(f"{name} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+    digest, root = hashlib.sha256(), str(path)
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        for name in sorted(names):
+            digest.update(_facts(f"{folder}/{name}", root))
+    if path.is_file():
+        digest.update(_facts(root, root))
     return digest.hexdigest()[:16]
+
+
+def _facts(file: str, root: str) -> bytes:
+    """Name, size and time; a string, as `Path` takes a second for all chunks."""
+    facts = os.stat(file)  # noqa: PTH116
+    name = file.removeprefix(root)
+    return f"{name} {facts.st_size} {facts.st_mtime_ns}\n".encode()
 
 
 def _rows(record: xr.DataArray) -> str:

@@ -150,6 +150,10 @@ def require_images(record: xr.DataArray) -> None:
         )
 
 
+# Numbers in double precision that stay in a processor's cache between two steps.
+_CELLS = 2**15
+
+
 @dataclass(frozen=True)
 class _Moments:
     """Running count, mean and sum of squared deviations of each class."""
@@ -167,12 +171,16 @@ class _Moments:
         """Merge rows of class `k`; shape (rows, channels)."""
         n_old, n_new = int(self.count[k]), len(gates)
         n_all = n_old + n_new
-        mean = gates.mean(axis=0, dtype=np.float64)
-        deviation = gates - mean
-        shift = mean - self.mean[k]
-        self.squares[k] += np.einsum("ij,ij->j", deviation, deviation)
-        self.squares[k] += shift**2 * (n_old * n_new / n_all)
-        self.mean[k] += shift * (n_new / n_all)
+        step = max(1, _CELLS // n_new)
+        for start in range(0, gates.shape[1], step):
+            at = slice(start, start + step)
+            deviation = gates[:, at].astype(np.float64)
+            mean = deviation.mean(axis=0)
+            deviation -= mean
+            shift = mean - self.mean[k, at]
+            self.squares[k, at] += np.einsum("ij,ij->j", deviation, deviation)
+            self.squares[k, at] += shift**2 * (n_old * n_new / n_all)
+            self.mean[k, at] += shift * (n_new / n_all)
         self.count[k] = n_all
 
     def into_sd(self) -> npt.NDArray[np.float64]:

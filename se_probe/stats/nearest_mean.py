@@ -11,7 +11,14 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.errors import UsageError
-from se_probe.gates import State, block_names, recorded, row_batches
+from se_probe.gates import (
+    Channels,
+    State,
+    block_channels,
+    block_names,
+    recorded,
+    row_batches,
+)
 from se_probe.progress import Progress
 from se_probe.stats.moments import class_moments, require_images
 
@@ -246,10 +253,24 @@ class _BlockMeans:
     digits of whatever x and m have in common; so the centre is taken off both.
     """
 
-    channels: npt.NDArray[np.intp]  # (channels of the block,)
+    channels: Channels
     centre: npt.NDArray[np.float64]  # (channels of the block,)
     means: npt.NDArray[np.float64]  # (classes, channels of the block)
     lengths: npt.NDArray[np.float64]  # (classes,), squared
+    factors: npt.NDArray[np.float32]  # (channels of the block, classes), -2 m
+
+    @classmethod
+    def of(cls, channels: Channels, means: npt.NDArray[np.float64]) -> "_BlockMeans":
+        """Means about their own mean.
+
+        Returns
+        -------
+        _BlockMeans
+        """
+        centre = means.mean(axis=0).astype(np.float32).astype(np.float64)
+        means = means - centre
+        factors = np.ascontiguousarray(-2 * means.T, dtype=np.float32)
+        return cls(channels, centre, means, _squared_lengths(means), factors)
 
     def hits(
         self,
@@ -270,35 +291,33 @@ class _BlockMeans:
         # rounding; distances do not depend on which centre is taken off.
         rows = gates[:, self.channels] - self.centre.astype(gates.dtype)
         lengths = _squared_lengths(rows)
-        distances = self._distances(rows, lengths, np.float32)
+        # |x|^2 is the same to all classes, and added to the two that are compared.
+        distances = rows.astype(np.float32, copy=False) @ self.factors
+        distances += self.lengths.astype(np.float32)
         at = np.arange(len(own)), own
-        distances[at] *= farther[own].astype(np.float32)
-        mine = distances[at]
+        mine = (distances[at] + lengths) * farther[own]
         distances[at] = np.inf
-        gap = distances.min(axis=1) - mine
+        gap = distances.min(axis=1) + lengths - mine
         # Sums of C products round to at most C eps, in practice to sqrt(C) eps.
         close = np.abs(gap) < _ROUNDING * (lengths + self.lengths.max())
         is_hit: npt.NDArray[np.bool_] = (gap > 0) & ~close
         if close.any():
-            doubtful = np.flatnonzero(close)
-            whole = gates[np.ix_(doubtful, self.channels)] - self.centre
-            exact = self._distances(whole, _squared_lengths(whole), np.float64)
-            exact[np.arange(len(doubtful)), own[doubtful]] *= farther[own[doubtful]]
-            is_hit[doubtful] = exact.argmin(axis=1) == own[doubtful]
+            is_hit[close] = self._exact_hits(gates[close], own[close], farther)
         return is_hit
 
-    def _distances(
+    def _exact_hits(
         self,
-        rows: npt.NDArray[np.floating],
-        lengths: npt.NDArray[np.floating],
-        dtype: type[np.floating],
-    ) -> npt.NDArray[np.floating]:
-        """Squared, of each centred row to each class mean; shape (rows, classes)."""
-        distances = rows.astype(dtype, copy=False) @ self.means.T.astype(dtype)
-        distances *= -2
-        distances += lengths[:, None].astype(dtype)
-        distances += self.lengths.astype(dtype)
-        return distances
+        gates: npt.NDArray[np.floating],
+        own: npt.NDArray[np.intp],
+        farther: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.bool_]:
+        """The same in double precision."""
+        rows = gates[:, self.channels] - self.centre
+        distances = -2 * (rows @ self.means.T)
+        distances += _squared_lengths(rows)[:, None] + self.lengths
+        distances[np.arange(len(own)), own] *= farther[own]
+        is_hit: npt.NDArray[np.bool_] = distances.argmin(axis=1) == own
+        return is_hit
 
 
 def _hits(
@@ -330,11 +349,8 @@ def _hits(
 def _block_means(moments: xr.Dataset, names: Sequence[str]) -> Iterator[_BlockMeans]:
     """Each block's class means."""
     for block in names:
-        channels = np.flatnonzero(moments["block"].values == block)
-        means = moments["mean"].values[:, channels]
-        centre = means.mean(axis=0).astype(np.float32).astype(np.float64)
-        means -= centre
-        yield _BlockMeans(channels, centre, means, _squared_lengths(means))
+        channels = block_channels(moments, block)
+        yield _BlockMeans.of(channels, moments["mean"].values[:, channels])
 
 
 def _squared_lengths(rows: npt.NDArray[np.floating]) -> npt.NDArray[Any]:

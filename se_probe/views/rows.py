@@ -9,7 +9,7 @@ import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from se_probe.errors import UsageError
-from se_probe.gates import block_names, recorded, row_batches
+from se_probe.gates import State, block_names, recorded, row_batches
 from se_probe.progress import Progress
 from se_probe.views.selection import (
     Choices,
@@ -104,13 +104,13 @@ def sorted_rows(
     row_of, per_row = _rows_of_images(names, chosen.classes, max_rows)
     n_rows = int(row_of.max()) + 1
     sums = np.zeros((n_rows, part.sizes["channel"]))
-    start = 0
-    for batch in row_batches(record, channels):
+    shown, start = row_of[row_of >= 0], 0
+    for batch in row_batches(_only(record, row_of >= 0), channels):
         stop = start + batch.sizes["image"]
-        _add_rows(sums, batch.values, row_of[start:stop])
+        _add_rows(sums, batch.values, shown[start:stop])
         start = stop
         if progress is not None:
-            progress(start, len(names))
+            progress(start, len(shown))
     n_images = np.bincount(row_of[row_of >= 0], minlength=n_rows)
     first = np.unique(row_of[row_of >= 0], return_index=True)[1]
     class_name = names[row_of >= 0][first]
@@ -221,6 +221,13 @@ def _images_per_row(counts: npt.NDArray[np.intp], max_rows: int) -> int:
     while (-(-counts // per_row)).sum() > room:
         per_row += 1
     return per_row
+
+
+def _only(record: xr.DataArray, shown: npt.NDArray[np.bool_]) -> xr.DataArray:
+    """Record of which only some of the recorded rows are read."""
+    state = record["state"].to_numpy().copy()
+    state[np.flatnonzero(recorded(record))[~shown]] = State.SKIPPED
+    return record.assign_coords(state=("image", state))
 
 
 def _add_rows(
