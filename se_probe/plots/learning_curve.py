@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -17,8 +20,8 @@ __all__ = ["figure_learning_curve"]
 _SPLITS = {"train": "training images", "test": "held-out images"}
 # Up to so many epochs each is a point of its own.
 _N_MARKED = 30
-# Blocks in a column of the legend.
-_N_IN_COLUMN = 12
+# Up to so many blocks have a legend.
+_N_NAMED = 12
 
 
 def figure_learning_curve(
@@ -92,12 +95,23 @@ def _draw_gates(axes: Sequence[Axes], gates: xr.Dataset) -> None:
             ax.text(0.5, 0.5, reason, transform=ax.transAxes, ha="center")
     axes[0].set_ylabel("input dependence\n(0: constant gates)")
     axes[1].set_ylabel("share of gates\nat 0 or at 1")
-    axes[1].legend(
-        loc="center left",
-        bbox_to_anchor=(1, 0.5),
-        ncols=1 + (n_blocks - 1) // _N_IN_COLUMN,
-        title="SE block",
-    )
+    _name_blocks(axes[1], [str(name) for name in gates["block"].values], colours)
+
+
+def _name_blocks(
+    ax: Axes, names: Sequence[str], colours: npt.NDArray[np.floating]
+) -> None:
+    """A legend of few blocks; of more a bar, on which the first and last are named."""
+    if len(names) <= _N_NAMED:
+        ax.legend(title="SE block", loc="center left", bbox_to_anchor=(1, 0.5))
+        return
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        return
+    scale = ScalarMappable(Normalize(0, len(names) - 1), ListedColormap(colours))
+    bar = figure.colorbar(scale, ax=ax, ticks=[0, len(names) - 1], aspect=30)
+    bar.ax.set_yticklabels([names[0], names[-1]])
+    bar.set_label(f"{len(names)} SE blocks")
 
 
 def _draw(ax: Axes, view: xr.Dataset, quantity: str) -> None:

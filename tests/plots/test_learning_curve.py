@@ -89,6 +89,16 @@ def test_health_of_the_gates_is_drawn_below():
     assert names == gates["block"].values.tolist()
 
 
+def test_many_blocks_are_told_by_a_bar_from_the_first_to_the_last():
+    figure = figure_learning_curve(learning_curve(run_of(4)), health_of(4, 50))
+
+    *_, ends, bar = figure.axes
+
+    assert ends.get_legend() is None
+    assert [text.get_text() for text in bar.get_yticklabels()] == ["SE_2_1", "SE_2_50"]
+    assert bar.get_ylabel() == "50 SE blocks"
+
+
 def test_unknown_saturation_is_said_to_be_so():
     gates = health_of(3, known=False)
 
