@@ -1,5 +1,6 @@
 """The steps of ``se-probe prune``: their progress, notes and results."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from se_probe.cli.console import progress_bar, say, say_epoch
@@ -73,6 +74,7 @@ class PruneJob:
                 quiet=self.output.quiet,
             )
             samples = self._at_most(samples, n_calibrating)
+            self._take(samples)
         with progress_bar("calibrating", quiet=self.output.quiet) as progress:
             pruned = drop_se_blocks(
                 self.network, names, how, record, images=samples, progress=progress
@@ -85,6 +87,10 @@ class PruneJob:
         if not self.output.json:
             print_pruned(self.facts)
         self.say_all(pruned.notes)
+
+    def _take(self, samples: "LabelledImages") -> None:
+        """Tensors of a Dataset have a shape of their own."""
+        self.network = replace(self.network, preprocessing=samples.preprocessing)
 
     def _at_most(self, samples: "LabelledImages", n: int) -> "LabelledImages":
         """Images to calibrate on, held in memory where they fit."""
@@ -106,6 +112,7 @@ class PruneJob:
         from se_probe.pruning import plan_budget, remove_blocks
 
         samples = self.images.open(self.network, quiet=self.output.quiet)
+        self._take(samples)
         with progress_bar("measuring", quiet=self.output.quiet) as progress:
             plan = plan_budget(
                 self.network,

@@ -52,7 +52,7 @@ def _costs(network: "Network") -> dict[str, int]:
 
 def print_pruned(facts: dict[str, Any]) -> None:
     """Table of the blocks that are gone, and of what that saves."""
-    blocks, (height, width) = facts["blocks"], facts["image_size"]
+    blocks, size = facts["blocks"], " x ".join(map(str, facts["image_size"]))
     title = f"SE blocks removed from {facts['architecture']}"
     keys = ("name", "path", "channels")
     print_table(
@@ -65,7 +65,7 @@ def print_pruned(facts: dict[str, Any]) -> None:
     )
     before, after = facts["before"], facts["after"]
     print_table(
-        f"In all, at {height} x {width}",
+        f"In all, at {size}",
         ["", "before", "after", "saved", "(%)"],
         [
             ["parameters", *_saving(before["parameters"], after["parameters"])],

@@ -116,7 +116,8 @@ def open_onnx(path: str | Path, like: Network | None = None) -> Network:
         )
     if "preprocessing" in facts:
         preprocessing = Preprocessing.from_dict(json.loads(facts["preprocessing"]))
-        names = json.loads(facts["class_names"])
+        # Of a known label set more is known than the names: wnids, for instance.
+        names = json.loads(facts.get("label_set", facts["class_names"]))
     else:
         assert like is not None
         preprocessing, names = like.preprocessing, like.class_names

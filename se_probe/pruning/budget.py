@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
+from torch import Tensor
 
-from se_probe.blocks import FoundBlock, find_se_blocks
+from se_probe.blocks import FoundBlock, find_se_blocks, unwrap
 from se_probe.checkpoints import Network
 from se_probe.evaluation import held_out
 from se_probe.images import LabelledImages, image_sums
@@ -35,6 +36,7 @@ from se_probe.pruning.checks import (
     check_enough,
     shares_of,
 )
+from se_probe.pruning.own_modules import removable
 from se_probe.pruning.passes import Passes
 from se_probe.pruning.plan import BudgetPlan, RemovableBlock, TimeSaved
 from se_probe.pruning.saving import StopWatch, TimeGoal, by_kl_per_millisecond
@@ -106,6 +108,8 @@ def plan_budget(
         the network knows, or if the unaltered network is not better than chance.
     CheckpointError
         If the network's weights hold NaN.
+    BlockError
+        If the network has no SE block that can be removed.
 
     References
     ----------
@@ -123,7 +127,12 @@ def plan_budget(
     )
     if budget is not None:
         check_enough(network, parts[-1], budget)
-    blocks = find_se_blocks(network.model, images.batch(0))
+    pixels = images.batch(0)
+    blocks, fixed = removable(
+        unwrap(network.model),
+        find_se_blocks(network.model, pixels),
+        _on_device(network, pixels[:1]),
+    )
     passes = Passes(network, parts, blocks, partial, precision, progress)
     if budget is not None:
         check_above_chance(network, passes.choosing, passes.unaltered())
@@ -145,9 +154,12 @@ def plan_budget(
         n_choosing=len(parts[1]),
         n_judging=len(parts[2]),
         seen=dict(zip(_USES, map(image_sums, parts), strict=True)),
-        notes=tuple(filter(None, [unseen.note, *_skipped(steps.constants[-1])])),
+        notes=tuple(
+            filter(None, [unseen.note, *fixed, *_skipped(steps.constants[-1])])
+        ),
         partial=tuple(s.folder for s in passes.stores if s.folder is not None),
         saved=steps.saved(),
+        preprocessing=images.preprocessing,
     )
 
 
@@ -218,6 +230,11 @@ class _Sequence:
                     del each[n_judged:]
                 return True
         return False
+
+
+def _on_device(network: Network, pixels: Tensor) -> Tensor:
+    parameter = next(network.model.parameters())
+    return pixels.to(parameter.device, parameter.dtype)
 
 
 def _skipped(constants: Constants) -> list[str]:

@@ -195,6 +195,7 @@ def _metadata(network: Network) -> dict[str, str]:
         "checkpoint": network.provenance.checkpoint,
         "preprocessing": network.preprocessing.as_dict(),
         "class_names": names,
+        "label_set": json.dumps(network.class_names.spec),
         "removed_blocks": list(map(dict, network.provenance.removed_blocks)),
         "se_probe": se_probe.__version__,
     }

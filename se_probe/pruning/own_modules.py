@@ -11,7 +11,7 @@ from se_probe.blocks import FoundBlock, watch_gates
 from se_probe.errors import BlockError
 from se_probe.pruning.sameness import TOLERANCE, largest_difference, logits_of
 
-__all__ = ["scale_shapes"]
+__all__ = ["removable", "scale_shapes"]
 
 
 @dataclass
@@ -47,6 +47,51 @@ def scale_shapes(
         If a block's module does anything else than to scale the one thing that it is
         given, so that it cannot go without changing more than the gates.
     """
+    passes = _run(model, blocks, images)
+    shapes = {}
+    for block in blocks:
+        shape = _shape(passes[block.path])
+        if shape is None:
+            raise BlockError(_inlined(model, block))
+        shapes[block.path] = shape
+    return shapes
+
+
+def removable(
+    model: nn.Module, blocks: Sequence[FoundBlock], images: Tensor
+) -> tuple[list[FoundBlock], list[str]]:
+    """Blocks that can be removed, and why others cannot.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model in which the blocks were found.
+    blocks : sequence of FoundBlock
+    images : Tensor, shape (batch, ...)
+
+    Returns
+    -------
+    blocks : list of FoundBlock
+    reasons : list of str
+        One for each of the others.
+
+    Raises
+    ------
+    BlockError
+        If none can be removed.
+    """
+    passes = _run(model, blocks, images)
+    kept = [block for block in blocks if _shape(passes[block.path]) is not None]
+    reasons = [_inlined(model, block) for block in blocks if block not in kept]
+    if not kept:
+        raise BlockError(reasons[0])
+    return kept, reasons
+
+
+def _run(
+    model: nn.Module, blocks: Sequence[FoundBlock], images: Tensor
+) -> dict[str, _Pass]:
+    """What went into each block, what came out, and the gate between."""
     passes = {block.path: _Pass() for block in blocks}
 
     def gate_seen(block: FoundBlock, feature_map: Tensor, gate: Tensor) -> None:
@@ -63,13 +108,7 @@ def scale_shapes(
                 contexts.enter_context(hook)
         contexts.enter_context(watch_gates(model, blocks, gate_seen))
         logits_of(model, images)
-    shapes = {}
-    for block in blocks:
-        shape = _shape(passes[block.path])
-        if shape is None:
-            raise BlockError(_inlined(model, block))
-        shapes[block.path] = shape
-    return shapes
+    return passes
 
 
 def _keep_inputs(seen: _Pass) -> Callable[..., None]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from se_probe.blocks import FoundBlock
 from se_probe.evaluation import bonett_price_interval
+from se_probe.images import Preprocessing
 from se_probe.interventions import Constants
 from se_probe.pruning.drop import How
 
@@ -114,6 +115,8 @@ class BudgetPlan:
         Folders with what was measured.
     saved : TimeSaved or None
         Time that was saved, where it was asked for.
+    preprocessing : Preprocessing or None
+        That of the images, which becomes that of the pruned network.
     """
 
     budget: float | None
@@ -127,6 +130,7 @@ class BudgetPlan:
     notes: tuple[str, ...] = ()
     partial: tuple[Path, ...] = ()
     saved: TimeSaved | None = None
+    preprocessing: Preprocessing | None = None
 
     def forget(self) -> None:
         """Delete the partial results: a plan that is carried out needs them no more."""

@@ -40,6 +40,8 @@ def remove_blocks(
     n = plan.n_removable(accept_uncertain=accept_uncertain)
     if not n:
         raise SEProbeError(refusal(plan, accept_uncertain=accept_uncertain))
+    if plan.preprocessing is not None:
+        network = replace(network, preprocessing=plan.preprocessing)
     pruned = without(network, plan.order[:n], plan.constants[n - 1])
     seen = with_seen(network.provenance.seen_images, plan.seen)
     return replace(pruned, provenance=replace(pruned.provenance, seen_images=seen))

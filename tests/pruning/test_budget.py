@@ -291,3 +291,37 @@ class Counted(nn.Module):
     def forward(self, x):
         self.n_images += len(x)
         return ThreeBlocks.forward(self, x)
+
+
+# --- what cannot be removed ----------------------------------------------------------
+
+
+class WithInlined(ThreeBlocks):
+    """Its last block is computed inside a module that does more."""
+
+    class Stage(nn.Module):
+        def __init__(self, conv, se):
+            super().__init__()
+            self.conv, self.fc1, self.fc2 = conv, se.fc1, se.fc2
+
+        def forward(self, x):
+            maps = self.conv(x)
+            gate = self.fc2(self.fc1(maps.mean((2, 3), keepdim=True)).relu()).sigmoid()
+            return maps * gate
+
+
+def test_a_block_that_cannot_be_removed_is_left_out_before_the_passes(
+    network, images, plan
+):
+    model = WithInlined()
+    model.load_state_dict(network.model.state_dict())
+    model.layer3 = WithInlined.Stage(*model.layer3)
+    inlined = replace(network, model=model.eval())
+
+    found = plan_budget(inlined, images, 0.2)
+
+    paths = [each.block.path for each in found.order]
+    assert paths == [
+        each.block.path for each in plan.order if "3" not in each.block.path
+    ]
+    assert any("SE_3_1 cannot be removed: it is computed" in n for n in found.notes)

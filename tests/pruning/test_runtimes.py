@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import silu
 
 from networks import built, flow_network, pictures
+from se_probe.class_names import label_set
 from se_probe.errors import CheckpointError, UsageError
 from se_probe.evaluation import evaluate, open_onnx
 from se_probe.images import image_sums, open_images
@@ -49,6 +50,18 @@ def test_an_onnx_file_says_its_classes_and_preprocessing(served):
 
     assert opened.preprocessing == network.preprocessing
     assert [label.name for label in opened.class_names] == list("0123456789")
+
+
+def test_an_onnx_file_of_an_imagenet_network_knows_wnids(tmp_path):
+    network = flow_network(lambda net, x: net.plain(net.se(x)))
+    names = label_set(["n01443537", "n02110958", "a", "b"])
+    network = replace(network, class_names=names)
+    export_network(network, tmp_path / "net.onnx")
+
+    opened = open_onnx(tmp_path / "net.onnx")
+
+    assert opened.class_names.spec == names.spec
+    assert opened.class_names[0].wnid == "n01443537"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
