@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +30,7 @@ def blocks(page: Path) -> list[Block]:
     fenced = r"^( *)```\{?([\w-]*)[^\n]*\n(.*?)^\1```"
     text = page.read_text(encoding="utf-8")
     found = re.findall(fenced, text, flags=re.MULTILINE | re.DOTALL)
-    return [Block(language, body) for _, language, body in found]
+    return [Block(language, dedent(body)) for _, language, body in found]
 
 
 def typed(page: Path) -> list[list[str]]:

@@ -7,6 +7,7 @@ list and picked from the records, so that what comes back depends on the request
 and only what is missing is recorded.
 """
 
+from se_probe.cache.contents import CacheEntry, cache_entries, clear_cache
 from se_probe.cache.finding import find_cached, missing_images, record_attributes
 from se_probe.cache.folder import cache_folder, files_stamp, measurements_folder
 from se_probe.cache.listing import ImageList, read_list, wanted_images, write_list
@@ -14,9 +15,12 @@ from se_probe.cache.request import RecordingRequest
 from se_probe.cache.roots import remember_root, remembered_root
 
 __all__ = [
+    "CacheEntry",
     "ImageList",
     "RecordingRequest",
+    "cache_entries",
     "cache_folder",
+    "clear_cache",
     "files_stamp",
     "find_cached",
     "measurements_folder",

@@ -12,7 +12,7 @@ from pathlib import Path
 from se_probe.cache.folder import cache_folder
 from se_probe.files import write_whole
 
-__all__ = ["remember_root", "remembered_root"]
+__all__ = ["remember_root", "remembered_root", "roots_folder"]
 
 
 def remember_root(sha256: str, root: str | Path) -> None:
@@ -46,5 +46,10 @@ def remembered_root(sha256: str) -> str | None:
     return None
 
 
+def roots_folder() -> Path:
+    """Where the folders of data sets are kept."""
+    return cache_folder() / "roots"
+
+
 def _path(sha256: str) -> Path:
-    return cache_folder() / "roots" / f"{sha256[:16]}.json"
+    return roots_folder() / f"{sha256[:16]}.json"

@@ -44,6 +44,7 @@ COMMANDS = {
     "bit for bit.",
     "verify": "Rebuild network and images from what a record says, record again and "
     "compare.",
+    "cache": "Show what is kept of earlier commands, or remove it.",
 }
 
 _PURPOSE = (

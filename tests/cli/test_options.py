@@ -305,6 +305,7 @@ OPTIONS = {
         "--json": False,
         "--quiet": False,
     },
+    "cache": {"--clear": False, "--json": False},
 }
 
 
