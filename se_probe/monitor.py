@@ -17,14 +17,13 @@ import xarray as xr
 from torch import Tensor, nn
 
 from se_probe.blocks import (
-    FoundBlock,
     GateCapture,
     capture_gates,
     find_se_blocks,
     unwrap,
 )
 from se_probe.errors import BlockError, UsageError
-from se_probe.stats import MARGIN
+from se_probe.stats import MARGIN, ends_at_0_and_1
 
 __all__ = ["GateMonitor", "Log"]
 
@@ -168,7 +167,7 @@ class GateMonitor:
                 "saturated_closed": by_block(sums["closed"] / n_images) / widths,
                 "saturated_open": by_block(sums["open"] / n_images) / widths,
             }
-        is_ended = np.array([_ends_at_0_and_1(block) for block in self.blocks])
+        is_ended = np.array([ends_at_0_and_1(block.facts()) for block in self.blocks])
         for end in ("saturated_closed", "saturated_open"):
             columns[end] = np.where(is_ended, columns[end], np.nan)
         return xr.Dataset(
@@ -297,10 +296,6 @@ def _flat(summary: xr.Dataset) -> dict[str, float]:
         for block, value in zip(summary["block"].values, values.values, strict=True)
         if not np.isnan(value)
     }
-
-
-def _ends_at_0_and_1(block: FoundBlock) -> bool:
-    return block.bounds == (0.0, 1.0)
 
 
 def _process_group(model: nn.Module) -> Any:

@@ -11,7 +11,7 @@ from se_probe.stats.channels import BEHAVIOURS, channel_table, class_selectivity
 from se_probe.stats.cka import linear_cka
 from se_probe.stats.comparison import compare_records
 from se_probe.stats.context import context_slope, squeeze_of
-from se_probe.stats.counting import MARGIN
+from se_probe.stats.counting import MARGIN, ends_at_0_and_1
 from se_probe.stats.covariance import effective_rank, redundancy, some_rows
 from se_probe.stats.extremes import saturation
 from se_probe.stats.kept import Kept
@@ -63,6 +63,7 @@ __all__ = [
     "compare_without_order",
     "context_slope",
     "effective_rank",
+    "ends_at_0_and_1",
     "input_dependence",
     "linear_cka",
     "match_records",

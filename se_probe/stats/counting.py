@@ -1,5 +1,6 @@
 """How many gates of each channel are near the ends, counted while reading."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,13 +8,45 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-__all__ = ["MARGIN", "Extremes"]
+__all__ = ["MARGIN", "Extremes", "ends_at_0_and_1"]
 
 # A sigmoid is within 0.05 of its end beyond +-2.94, where its slope is below a fifth of
 # the largest: the gate hardly follows its input any more.
 MARGIN = 0.05
 # So few that they stay in a processor's cache, and that a byte can count them.
 _ROWS = 32
+# What older records say instead of `bounds`.
+_ENDING_AT_0_AND_1 = {"sigmoid", "hardsigmoid"}
+
+
+def ends_at_0_and_1(fact: Mapping[str, Any]) -> bool:
+    """Whether a block's gates are made by a function that ends at 0 and 1.
+
+    Only of such gates is it known what saturated means: a gate of 1 + sigmoid that lies
+    at 1 is not open but closed.
+
+    Parameters
+    ----------
+    fact : mapping
+        A block's facts, as a record's `blocks` hold them: `bounds`, the least and the
+        largest gate that its function can give, or else the name of it, `gate`.
+
+    Returns
+    -------
+    bool
+        True where the facts say neither.
+
+    Examples
+    --------
+    >>> ends_at_0_and_1({"gate": "clamp", "bounds": [0.0, 1.0]})
+    True
+    >>> ends_at_0_and_1({"gate": "2·sigmoid", "bounds": [0.0, 2.0]})
+    False
+    """
+    bounds = fact.get("bounds")
+    if bounds is not None:
+        return tuple(bounds) == (0.0, 1.0)
+    return fact.get("gate", "sigmoid") in _ENDING_AT_0_AND_1
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,10 @@ import xarray as xr
 
 from se_probe.errors import UsageError
 from se_probe.gates import block_channels, block_facts, recorded, row_batches
-from se_probe.stats.counting import MARGIN, Extremes
+from se_probe.stats.counting import MARGIN, Extremes, ends_at_0_and_1
 from se_probe.stats.moments import require_images
 
 __all__ = ["saturation"]
-
-# Functions that end at 0 and 1, as `inspect` names them.
-_ENDING_AT_0_AND_1 = {"sigmoid", "hardsigmoid"}
 
 
 def saturation(source: xr.DataArray | xr.Dataset, margin: float = MARGIN) -> xr.Dataset:
@@ -38,9 +35,9 @@ def saturation(source: xr.DataArray | xr.Dataset, margin: float = MARGIN) -> xr.
     xr.Dataset, dims (block,)
         `saturated_closed` (gate <= margin) and `saturated_open` (gate >= 1 - margin),
         fractions between 0 and 1; NaN for a block in which a gate lies outside 0 and 1,
-        or which the record says is made by another function than a sigmoid or hard
-        sigmoid. `lowest_gate` and `highest_gate`, the range that was seen. Blocks in
-        network order; the shares carry the attribute `margin`.
+        or whose function does not end there (:func:`ends_at_0_and_1`). `lowest_gate`
+        and `highest_gate`, the range that was seen. Blocks in network order; the shares
+        carry the attribute `margin`.
 
     Raises
     ------
@@ -68,9 +65,7 @@ def saturation(source: xr.DataArray | xr.Dataset, margin: float = MARGIN) -> xr.
     }
     is_known = np.array(
         [
-            lowest[at].min() >= 0
-            and highest[at].max() <= 1
-            and fact.get("gate", "sigmoid") in _ENDING_AT_0_AND_1
+            lowest[at].min() >= 0 and highest[at].max() <= 1 and ends_at_0_and_1(fact)
             for at, fact in zip(places, facts, strict=True)
         ]
     )

@@ -69,3 +69,19 @@ def test_saturation_needs_a_function_that_ends_at_0_and_1():
     record = make_gates({"SE_2_1": [[0.02, 0.98]]}, ["pug"], attrs={"blocks": facts})
 
     assert np.isnan(saturation(record)["saturated_open"].item())
+
+
+@pytest.mark.parametrize(
+    ("bounds", "open_share"),
+    [([0.0, 1.0], 0.5), ([0.0, 2.0], np.nan), ([None, 1.0], np.nan)],
+)
+def test_saturation_goes_by_the_ends_of_the_function_and_not_by_its_name(
+    bounds, open_share
+):
+    facts = [{"name": "SE_2_1", "stage": 2, "channels": 2}]
+    facts[0] |= {"gate": "other", "bounds": bounds}
+    record = make_gates({"SE_2_1": [[0.02, 0.98]]}, ["pug"], attrs={"blocks": facts})
+
+    shares = saturation(record)
+
+    np.testing.assert_array_equal(shares["saturated_open"], [open_share])
