@@ -1,6 +1,7 @@
 """How the gates are while a network is trained, epoch by epoch."""
 
 import math
+import warnings
 
 import xarray as xr
 from torch import Tensor, nn
@@ -30,10 +31,14 @@ def watch_health(model: nn.Module, sample: Tensor) -> GateMonitor | None:
     """
     if len(sample) < 2:
         return None
-    try:
-        return GateMonitor(model, sample, every=None)
-    except BlockError:
-        return None
+    with warnings.catch_warnings():
+        # Gates that an untrained network does not move yet; the monitor tells of those
+        # that stay so.
+        warnings.filterwarnings("ignore", message="the gates of .* are the same for")
+        try:
+            return GateMonitor(model, sample, every=None)
+        except BlockError:
+            return None
 
 
 def gate_health_of(summary: xr.Dataset) -> GateHealth:

@@ -47,6 +47,18 @@ def test_a_network_without_se_blocks_has_no_health():
     assert watch_health(model, torch.rand(4, 1, 8, 8)) is None
 
 
+def test_an_untrained_network_that_does_not_gate_yet_is_no_reason_to_warn():
+    """Warnings are errors here; the monitor tells of what stays so."""
+    model = create_model("se_lenet", 10)
+    with torch.no_grad():
+        for parameter in model.se.parameters():
+            parameter.zero_()
+
+    monitor = watch_health(model, torch.rand(4, 1, 28, 28))
+
+    assert [block.name for block in monitor.blocks] == ["SE_2_1"]
+
+
 def test_one_image_is_not_enough_to_find_blocks():
     model = create_model("se_lenet", 10)
 
