@@ -22,6 +22,7 @@ from se_probe.cli.options import (
     split_list,
 )
 from se_probe.cli.record import say_summary
+from se_probe.cli.sources import images_of_record
 from se_probe.errors import ClassNameError, SEProbeError, UsageError
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ def plot(
         look=drawn,
         channel_order=look.channel_order,
         path=path,
+        images=(images_of_record(gates, images.data) if "extremes" in wanted else None),
         batches=numbers,
         formats=split_list(format),
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from se_probe.cli.explore import named_images
+from se_probe.cli.sources import images_of_record
 
 __all__ = ["report"]
 
@@ -40,6 +40,6 @@ def report(
     from se_probe.gates import open_gates
     from se_probe.report import write_report
 
-    images = data or named_images(open_gates(record))
+    images = images_of_record(open_gates(record), data)
     command = shlex.join(["se-probe", *sys.argv[1:]])
     print(write_report(record, out, against, images, command=command))

@@ -1,5 +1,6 @@
 """The network and the images that a command was asked to use."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,10 +8,12 @@ from se_probe.cli.console import say
 from se_probe.errors import UsageError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from se_probe.checkpoints import Network
     from se_probe.images import LabelledImages
 
-__all__ = ["images_for", "network_from"]
+__all__ = ["images_for", "images_of_record", "network_from"]
 
 
 def network_from(
@@ -62,3 +65,44 @@ def images_for(
     for note in () if quiet else (*images.notes, rule):
         say(f"note: {note}")
     return images
+
+
+def images_of_record(
+    record: "xr.DataArray", data: str | None = None
+) -> "str | _NamedSet | None":
+    """Images of `--data`, or of the named data set of which the record was made.
+
+    None where the record says where its images are, or nobody does.
+    """
+    if data is not None and data != (record.attrs.get("images") or {}).get("name"):
+        return data
+    facts = record.attrs.get("images") or {}
+    path = facts.get("path")
+    has_files = facts.get("kind") == "torchvision" and path and Path(path).is_dir()
+    if facts.get("kind") == "built-in" or has_files:
+        return _NamedSet(record.attrs)
+    return None
+
+
+class _NamedSet:
+    """Images of a data set, opened when the first one is looked at."""
+
+    def __init__(self, attrs: dict[str, Any]) -> None:
+        self._attrs = attrs
+
+    @cached_property
+    def _opened(self) -> "LabelledImages":
+        from se_probe.images import Preprocessing, reopen_images
+
+        preprocessing = Preprocessing.from_dict(self._attrs["preprocessing"])
+        return reopen_images(self._attrs["images"], preprocessing)
+
+    @property
+    def image_ids(self) -> tuple[str, ...]:
+        """Id of each image."""
+        return self._opened.image_ids
+
+    @property
+    def pictures(self) -> Any:
+        """What reads them."""
+        return self._opened.pictures

@@ -8,6 +8,7 @@ import xarray as xr
 
 from se_probe.errors import MissingPackageError
 from se_probe.gates import open_gates
+from se_probe.stats import require_images
 from se_probe.thumbnails import PictureSource, Thumbnails
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _opened(
 ) -> tuple[xr.DataArray, Thumbnails, Path | None]:
     path = None if isinstance(record, xr.DataArray) else Path(record)
     gates = record if isinstance(record, xr.DataArray) else open_gates(record)
+    require_images(gates)
     return gates, Thumbnails(gates, images), path
 
 

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import pandas as pd  # type: ignore[import-untyped]
 import xarray as xr
 
 from se_probe.explore.state import Exploration
 from se_probe.plots import (
+    figure_channel,
     figure_depth,
+    figure_extremes,
     figure_heatmaps,
+    figure_image_map,
     figure_profiles,
     save,
     save_table,
@@ -34,10 +38,14 @@ def save_views(
     -------
     list of Path
     """
-    profiles, rows = look.profiles(), look.rows()
+    profiles, rows, images = look.profiles(), look.rows(), look.map()
+    channel, ends = look.by_class(), look.extremes()
     drawn = {
+        "map": (figure_image_map(images, look.classes), images),
         "profiles": (figure_profiles(profiles), profiles),
         "heatmap": (figure_heatmaps(rows), rows_table(rows)),
+        "channel": (figure_channel(channel), channel),
+        "extremes": (figure_extremes(ends, look.thumbnails.picture), ends),
     }
     if depth is not None:
         drawn["depth"] = (figure_depth(depth), depth)
@@ -46,4 +54,14 @@ def save_views(
         stem = Path(out) / name
         paths += [save(figure, f"{stem}.{suffix}") for suffix in ("png", "pdf")]
         paths.append(save_table(numbers, f"{stem}.csv"))
+    if len(look.selected):
+        paths.append(save_table(_selected(look), Path(out) / "selection.csv"))
     return paths
+
+
+def _selected(look: Exploration) -> pd.DataFrame:
+    """Row, id, class and predicted class index of each selected image."""
+    own = look.selection
+    names = ("image_id", "class_name", "class_index", "predicted")
+    columns = {name: own[name].to_numpy() for name in names}
+    return pd.DataFrame({"row": look.selected, **columns})

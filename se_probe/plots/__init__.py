@@ -7,6 +7,7 @@ in :mod:`se_probe.views`. pyplot is not used, and no setting of matplotlib is ch
 for good. :func:`save` and :func:`save_table` are the only places that write.
 """
 
+from se_probe.plots.boxes import figure_channel
 from se_probe.plots.compared import figure_comparison
 from se_probe.plots.context import (
     figure_context,
@@ -17,6 +18,7 @@ from se_probe.plots.cost import figure_block_costs, figure_freezing_curve
 from se_probe.plots.depth import figure_depth, plot_depth_summary
 from se_probe.plots.drawn import Look
 from se_probe.plots.exchange import figure_exchange, plot_exchange
+from se_probe.plots.extremes import figure_extremes
 from se_probe.plots.heatmap import (
     figure_heatmaps,
     own_limits,
@@ -26,6 +28,7 @@ from se_probe.plots.heatmap import (
 from se_probe.plots.labels import gate_limits
 from se_probe.plots.learning_curve import figure_learning_curve
 from se_probe.plots.pairs import figure_pairs
+from se_probe.plots.points import figure_image_map
 from se_probe.plots.profiles import figure_profiles, plot_class_profile
 from se_probe.plots.redundancy import (
     figure_correlations,
@@ -46,14 +49,17 @@ __all__ = [
     "Look",
     "class_styles",
     "figure_block_costs",
+    "figure_channel",
     "figure_comparison",
     "figure_context",
     "figure_correlations",
     "figure_depth",
     "figure_exchange",
+    "figure_extremes",
     "figure_freezing_curve",
     "figure_gates_by_squeeze",
     "figure_heatmaps",
+    "figure_image_map",
     "figure_learning_curve",
     "figure_pairs",
     "figure_profiles",

@@ -13,6 +13,7 @@ from se_probe.gates import block_names
 from se_probe.plots.channels import ChannelFigures
 from se_probe.plots.depth import figure_depth
 from se_probe.plots.drawn import Drawn, Look
+from se_probe.plots.extremes import check_n_channels, figure_extremes
 from se_probe.plots.heatmap import Limits, figure_heatmaps, own_limits, panel_rows
 from se_probe.plots.labels import gate_limits
 from se_probe.plots.profiles import figure_profiles
@@ -21,8 +22,10 @@ from se_probe.plots.spread import figure_spread, spread_limits
 from se_probe.plots.style import N_NAMED, Styles, styles_of, use_style
 from se_probe.progress import Progress
 from se_probe.stats import Kept, class_moments, squeeze_of
+from se_probe.thumbnails import PictureSource, Thumbnails
 from se_probe.views import (
     ChannelOrder,
+    Chosen,
     Selection,
     Source,
     batch_rows,
@@ -31,6 +34,8 @@ from se_probe.views import (
     default_pair,
     depth_caption,
     depth_profile,
+    extremes,
+    extremes_caption,
     find_classes,
     profiles_caption,
     rows_caption,
@@ -43,7 +48,14 @@ __all__ = ["ALL_FIGURES", "FIGURES", "Look", "write_figures"]
 
 # Those that are drawn where none is asked for, and all that can be.
 FIGURES = ("profiles", "spread", "heatmap", "depth")
-ALL_FIGURES = (*FIGURES, "selectivity", "redundancy", "similarity", "context")
+ALL_FIGURES = (
+    *FIGURES,
+    "extremes",
+    "selectivity",
+    "redundancy",
+    "similarity",
+    "context",
+)
 
 
 def write_figures(
@@ -58,6 +70,7 @@ def write_figures(
     channel_order: ChannelOrder = "index",
     batches: Sequence[int] = (),
     path: str | Path | None = None,
+    images: str | Path | PictureSource | None = None,
     command: str = "",
     progress: Progress | None = None,
 ) -> tuple[list[Path], xr.Dataset | None]:
@@ -72,9 +85,9 @@ def write_figures(
     selection : Selection, optional
         Which classes, blocks and channels.
     figures : sequence of str
-        Some of "profiles", "spread", "heatmap", "depth", "selectivity", "redundancy"
-        (with "correlations" of the last block that is drawn), "similarity" and
-        "context" (with "context_block", of the block whose gates go most with their
+        Some of "profiles", "spread", "heatmap", "depth", "extremes", "selectivity",
+        "redundancy" (with "correlations" of the last block that is drawn), "similarity"
+        and "context" (with "context_block", of the block whose gates go most with their
         squeeze).
     formats : sequence of str
         Some of "png", "pdf", "svg".
@@ -89,6 +102,8 @@ def write_figures(
     path : path, optional
         Where the record lies: what is computed of a large one is kept beside it, and
         used while it is unchanged (:class:`~se_probe.stats.Kept`).
+    images : path or PictureSource, optional
+        For the pictures of "extremes"; where the record says they are by default.
     command : str
         For the captions.
     progress : callable, optional
@@ -119,6 +134,8 @@ def write_figures(
     selection = selection or Selection()
     chosen, blocks_asked = selection.resolve(record), selection.blocks is not None
     selection = replace(selection, classes=chosen.classes, blocks=chosen.blocks)
+    if "extremes" in figures:
+        check_n_channels(len(chosen.channels))
     n_rows = panel_rows(len(chosen.blocks), look.width)
     rows_of = _Rows(selection, n_rows, channel_order, progress)
     parts = [batch_rows(record, k, selection, max_rows=n_rows) for k in batches]
@@ -142,6 +159,8 @@ def write_figures(
         if "depth" in figures:
             figure = figure_depth(depth(), width=look.width, title=look.title)
             yield Drawn("depth", figure, depth(), depth_caption(depth(), source))
+        if "extremes" in figures:
+            yield _contact_sheet(record, chosen, images, look, source)
         blocks = chosen.blocks if blocks_asked else None
         by_channel = ChannelFigures(record, kept, blocks, look, source, progress)
         if "selectivity" in figures:
@@ -240,6 +259,24 @@ def _curves(
 def _of(view: xr.Dataset, styles: Styles) -> Styles:
     """The styles of the classes that a view shows."""
     return {name: styles[name] for name in view["class_name"].to_numpy()}
+
+
+def _contact_sheet(
+    record: xr.DataArray,
+    chosen: Chosen,
+    images: str | Path | PictureSource | None,
+    look: Look,
+    source: Source,
+) -> Drawn:
+    view = extremes(record.isel(channel=chosen.channels))
+    side = 160  # as many pixels as a picture has on paper
+    figure = figure_extremes(
+        view,
+        Thumbnails(record, images, side=side).picture,
+        width=look.width,
+        title=look.title,
+    )
+    return Drawn("extremes", figure, view, extremes_caption(view, source))
 
 
 def _heatmap(

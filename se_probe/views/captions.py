@@ -18,6 +18,7 @@ __all__ = [
     "context_caption",
     "correlations_caption",
     "depth_caption",
+    "extremes_caption",
     "gates_by_squeeze_caption",
     "profiles_caption",
     "redundancy_caption",
@@ -110,6 +111,29 @@ def rows_caption(view: xr.DataArray, source: Source | None = None) -> str:
             "(largest standardised class mean), sorted on the images that are shown."
         )
     return caption_text(view.attrs, [*sentences, _listed_classes(counts)], source)
+
+
+def extremes_caption(view: xr.Dataset, source: Source | None = None) -> str:
+    """Caption of a contact sheet.
+
+    Parameters
+    ----------
+    view : xr.Dataset, dims (end, rank, channel)
+        From :func:`~se_probe.views.extremes`.
+    source : mapping, optional
+        `record` and `command`, where they are known.
+
+    Returns
+    -------
+    str
+    """
+    n_images, n_channels = view.sizes["rank"], view.sizes["channel"]
+    first = (
+        f"The {n_images} images for which the gate of a channel is largest (most open) "
+        f"and smallest (least open), for {n_channels} channels of {_blocks(view)}, of "
+        f"{view.attrs['n_searched']:,} images; below each its class and its gate."
+    )
+    return caption_text(view.attrs, [first], source)
 
 
 def depth_caption(view: xr.Dataset, source: Source | None = None) -> str:
