@@ -23,6 +23,7 @@ from se_probe.views.captions import (
     similarity_caption,
     spread_caption,
 )
+from se_probe.views.classes import default_classes, default_pair, find_classes, listed
 from se_probe.views.clustering import cluster_order
 from se_probe.views.compared import (
     comparison_caption,
@@ -66,10 +67,6 @@ from se_probe.views.selection import (
     Selection,
     block_part,
     default_blocks,
-    default_classes,
-    default_pair,
-    find_classes,
-    listed,
     pick_channels,
 )
 from se_probe.views.selectivity import describe_selectivity, selectivity_profile

@@ -7,8 +7,9 @@ import xarray as xr
 from se_probe.errors import GateRecordError, UsageError
 from se_probe.gates import recorded
 from se_probe.sampling import check_batches
+from se_probe.views.classes import find_classes, listed
 from se_probe.views.rows import MAX_ROWS, sorted_rows
-from se_probe.views.selection import Selection, find_classes, listed
+from se_probe.views.selection import Selection
 
 __all__ = ["batch_rows"]
 

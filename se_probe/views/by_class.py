@@ -9,7 +9,7 @@ import xarray as xr
 from se_probe.errors import UsageError
 from se_probe.gates import block_channels, block_facts, match_blocks, row_batches
 from se_probe.stats import require_images
-from se_probe.views.selection import find_classes
+from se_probe.views.classes import find_classes
 
 __all__ = ["gates_by_class"]
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from se_probe.progress import Progress
 from se_probe.stats import compare_records
-from se_probe.views.selection import listed
+from se_probe.views.classes import listed
 
 __all__ = [
     "comparison_caption",

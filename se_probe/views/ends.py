@@ -16,8 +16,8 @@ from se_probe.gates import (
     row_batches,
 )
 from se_probe.stats import require_images
+from se_probe.views.classes import find_classes
 from se_probe.views.rows import as_slice
-from se_probe.views.selection import find_classes
 
 __all__ = ["ENDS", "End", "extremes"]
 
