@@ -1,6 +1,6 @@
 """The files that pruning writes: checked before the work, the checkpoint first."""
 
-import os
+import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,9 +196,17 @@ def recorded_images(
 
 
 def _check_writable(path: Path) -> None:
+    if path.is_dir():
+        raise CheckpointError(f"{path} could not be written: it is a folder")
     folder = path.parent
     while not folder.exists():
         folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or path.is_dir():
-        what = "is a folder" if path.is_dir() else f"{folder} cannot be written to"
-        raise CheckpointError(f"{path} could not be written: {what}")
+    try:
+        # Rights alone do not tell: a folder may be on a disk that takes no files.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} could not be written: {folder} cannot be written to "
+            f"({error.strerror or error})"
+        ) from error

@@ -260,7 +260,7 @@ def test_no_finished_work_is_thrown_away_by_a_late_failure(recorded, run_prune):
     status, _, err = run_prune(*FREEZE, *outputs, "--force")
 
     assert status == 1
-    assert "small.pt2 could not be written: is a folder" in err
+    assert "small.pt2 could not be written: it is a folder" in err
     assert not (recorded / "small.pt").exists()
 
 
@@ -285,6 +285,7 @@ def test_an_extra_that_fails_leaves_the_checkpoint(recorded, run_prune, monkeypa
     [
         (("--plain", "FOLDER/plain.pt"), 2, "no plain architecture is known"),
         (("--export", "FOLDER/net.pt/x.onnx"), 1, "cannot be written to"),
+        (("--export", "/proc/none/x.onnx"), 1, "/proc cannot be written to"),
         (("--export", "FOLDER/x.tflite"), 2, "expected .onnx or .pt2"),
         (("--export", "FOLDER/small.pt"), 2, "a name of its own"),
         (("--export-code",), 2, "se_lenet is built by se_probe"),
