@@ -50,8 +50,8 @@ from se_probe.training.state import (
 
 __all__ = ["train_network"]
 
-# Images that the SE blocks are found with before training.
-_N_PROBED = 2
+# Images among which are two different ones, to find the SE blocks with.
+_N_PROBED = 16
 
 
 def train_network(
