@@ -1,5 +1,6 @@
 # make demo   train a small SE-ResNet-50 and see what its gates do
-# make test   linters, types, layers, tests
+# make test   linters, types, layers, tests, documentation
+# make docs   the documentation as a site, in docs/_build/html
 # make lab    JupyterLab on the notebooks
 #
 # Each sets up .venv first; the second call skips that.
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lab lint clean
+.PHONY: demo test docs lab lint clean
 
 demo: $(READY)
 	@$(BIN)/se-probe demo
@@ -17,12 +18,17 @@ demo: $(READY)
 test: lint
 	@$(BIN)/pytest --mpl --cov -n 2 --dist worksteal
 	@$(BIN)/pytest --nbmake notebooks
+	@$(MAKE) --no-print-directory docs
 
 lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: $(READY)
+	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     {
         *ROOT.glob("*.md"),
-        *ROOT.glob("docs/**/*.md"),
+        *(page for page in ROOT.glob("docs/**/*.md") if "_build" not in page.parts),
         ROOT / "figures" / "README.md",
         ROOT / "checkpoints" / "README.md",
     }

@@ -76,9 +76,9 @@ def least_squares_constants(
 ) -> Constants:
     """Constants that leave the least squared error in the scaled feature maps.
 
-    For each channel E[g |x|^2] / E[|x|^2] over the images, where x is the map that the
-    gate g scales: the minimum of E[|g x - c x|^2] over c. Where a channel is zero in
-    all images, the plain mean of its gate.
+    For each channel ``E[g |x|^2] / E[|x|^2]`` over the images, where x is the map
+    that the gate g scales: the minimum of ``E[|g x - c x|^2]`` over c. Where a
+    channel is zero in all images, the plain mean of its gate.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def mean_constants(record: xr.DataArray) -> Constants:
 def recorded_constants(record: xr.DataArray) -> Constants:
     """Best constants that a record alone allows.
 
-    Least squares, E[g |x|^2] / E[|x|^2], where the energy of the feature maps was
+    Least squares, ``E[g |x|^2] / E[|x|^2]``, where the energy of the feature maps was
     recorded beside the gates (``record --with energy``), else the mean gates.
 
     Parameters

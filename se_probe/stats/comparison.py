@@ -58,19 +58,20 @@ def compare_records(
     Returns
     -------
     xr.Dataset, dims (block, class_name, channel)
-        Along `block`, with `_low` and `_high`, the ends of a 95 % bootstrap interval,
-        for those marked *:
+        Along `block`:
 
-        * `gate_difference` *: mean absolute difference of the gates of an image;
-        * `correlation` *: Pearson's correlation of the class means over classes and
+        * `gate_difference`: mean absolute difference of the gates of an image;
+        * `correlation`: Pearson's correlation of the class means over classes and
           channels, each channel centred on its mean over the classes;
-        * `class_share_first`, `class_share_second`, `class_share_change` *;
-        * `separability_first`, `separability_second`, `separability_change` * (for
-          the latter, images are drawn anew and class means stay);
+        * `class_share_first`, `class_share_second`, `class_share_change`;
+        * `separability_first`, `separability_second`, `separability_change`;
         * `profile_difference`: mean absolute difference of the sorted mean gates (the
           Wasserstein distance);
         * `cka`: linear CKA between the gates of the same images, from
           at most 1,000 of them.
+
+        The first two and the changes also with `_low` and `_high`, the ends of a 95 %
+        bootstrap interval (for separability, class means stay as they are).
 
         `class_difference`, dims (block, class_name): mean absolute difference of the
         gates of the class's images. `channel_difference` and `channel_shift` (second -

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     *ROOT.glob("*.md"),
-    *ROOT.glob("docs/*.md"),
+    *(page for page in ROOT.glob("docs/**/*.md") if "_build" not in page.parts),
     ROOT / "figures" / "README.md",
     ROOT / "checkpoints" / "README.md",
 ]
