@@ -21,9 +21,9 @@ def bonett_price_interval(
     Parameters
     ----------
     n_gained : int
-        Images that only the changed network classifies rightly.
+        Images that only the changed network classifies correctly.
     n_lost : int
-        Images that only the original classifies rightly.
+        Images that only the original classifies correctly.
     n : int
         All images.
     confidence : float, default 0.95
@@ -72,7 +72,7 @@ def mcnemar_p(n_gained: int, n_lost: int) -> float:
     Parameters
     ----------
     n_gained, n_lost : int
-        Images that only the one, and only the other network classifies rightly.
+        Images that only the one, and only the other network classifies correctly.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Measured results, kept so that a killed run goes on where it was."""
+"""Measured results, kept so that a killed run resumes."""
 
 import hashlib
 import json

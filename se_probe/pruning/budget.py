@@ -90,7 +90,7 @@ def plan_budget(
         Seed of the split of the images.
     partial : Path, optional
         Folder in which results are kept as soon as they are known, so that a run that
-        was killed goes on where it was.
+        was killed resumes.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will at
         most.

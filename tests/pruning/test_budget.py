@@ -1,4 +1,4 @@
-"""Sparing blocks within a budget: what is chosen, and what the images can decide."""
+"""Removing blocks within a budget: what is chosen, what the images can decide."""
 
 import copy
 from dataclasses import replace
@@ -76,7 +76,7 @@ def test_judging_ends_where_the_budget_is_exceeded(network, images, plan):
 
 
 def test_the_pruned_network_computes_what_was_judged(plan, network, images):
-    spared = remove_blocks(network, plan)
+    pruned = remove_blocks(network, plan)
 
     n = plan.n_sure
     assert 1 <= n < 3
@@ -85,8 +85,8 @@ def test_the_pruned_network_computes_what_was_judged(plan, network, images):
     with torch.no_grad(), held_gates(network.model, blocks, plan.constants[n - 1]):
         expected = network.model(pixels)
     with torch.no_grad():
-        torch.testing.assert_close(spared.model(pixels), expected, rtol=1e-4, atol=1e-4)
-    left = {block.path for block in find_se_blocks(spared.model, pixels)}
+        torch.testing.assert_close(pruned.model(pixels), expected, rtol=1e-4, atol=1e-4)
+    left = {block.path for block in find_se_blocks(pruned.model, pixels)}
     assert left == {each.block.path for each in plan.order[n:]}
 
 
@@ -100,9 +100,9 @@ def test_both_treatments_in_one_network(plan, network, images):
         ),
     )
 
-    spared = remove_blocks(network, mixed, accept_uncertain=True)
+    pruned = remove_blocks(network, mixed, accept_uncertain=True)
 
-    removed = {e["name"]: e["how"] for e in spared.provenance.removed_blocks}
+    removed = {e["name"]: e["how"] for e in pruned.provenance.removed_blocks}
     assert removed == {name: ways[name] for name in removed}
     assert len(removed) == mixed.n_estimated >= 2
 
@@ -243,7 +243,7 @@ def test_all_three_parts_are_kept_with_the_network(network, plan, images):
     )
 
 
-def test_a_killed_plan_goes_on_where_it_was(network, images, plan, tmp_path):
+def test_a_killed_plan_resumes(network, images, plan, tmp_path):
     def killed(done, total):
         if done > 400:
             raise KeyboardInterrupt
