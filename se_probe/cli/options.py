@@ -1,6 +1,5 @@
 """Options that several commands share: what they are called, mean and open."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -65,20 +64,18 @@ def at_least(least: int) -> Parameter:
     return Parameter(converter=whole, metavar="N", allow_leading_hyphen=True)
 
 
-def _workers(kind: Any, tokens: "Sequence[Token]") -> int:
-    """Number of processes; auto leaves one processor to the network."""
+def _workers(kind: Any, tokens: "Sequence[Token]") -> int | Literal["auto"]:
     text = tokens[0].value
     if text == "auto":
-        is_linux = hasattr(os, "sched_getaffinity")
-        n = len(os.sched_getaffinity(0)) if is_linux else os.cpu_count() or 1
-        return max(n - 1, 0)
+        return "auto"
     if not text.isdecimal():
         raise ValueError(f"takes a whole number from 0, or auto; got {text!r}")
     return int(text)
 
 
 Workers = Annotated[
-    int, Parameter(converter=_workers, metavar="N", allow_leading_hyphen=True)
+    int | Literal["auto"],
+    Parameter(converter=_workers, metavar="N", allow_leading_hyphen=True),
 ]
 Flag = Annotated[bool, Parameter(show_default=False)]
 Quiet = Annotated[bool, Parameter(alias="-q", show_default=False)]
@@ -176,8 +173,8 @@ class SourceOptions:
     image_size
         Side of the input; default: the network's own. Gates depend on it.
     workers
-        Number of processes that read images, or auto: one less than there are
-        processors.
+        Number of processes that read images; auto: as many as keep up with the
+        network, none where one is enough.
     seed
         Random seed.
     """
@@ -187,7 +184,7 @@ class SourceOptions:
     split: Annotated[str, Parameter(metavar="NAME")] = "test"
     label_order: Literal["index", "sorted", "name"] | None = None
     image_size: Annotated[int | None, at_least(8)] = None
-    workers: Workers = 0
+    workers: Workers = "auto"
     seed: NonNegative = 0
 
 
@@ -293,8 +290,8 @@ class TrainingOptions:
     device
         auto, cpu, cuda or cuda:N.
     workers
-        Number of processes that read images, or auto: one less than there are
-        processors.
+        Number of processes that read images; auto: as many as keep up with the
+        network, none where one is enough.
     threads
         Number of CPU threads.
     """
@@ -303,7 +300,7 @@ class TrainingOptions:
     data: Annotated[str, Parameter(metavar="DIR")] = "digits"
     data_root: Annotated[Path | None, Parameter(metavar="DIR")] = None
     device: Device = "auto"
-    workers: Workers = 0
+    workers: Workers = "auto"
     threads: OptionalPositive = None
 
 

@@ -158,7 +158,10 @@ def plot(
 
 
 def _gates(
-    request: RecordingRequest, trust_pickle: bool, workers: int, quiet: bool
+    request: RecordingRequest,
+    trust_pickle: bool,
+    workers: int | Literal["auto"],
+    quiet: bool,
 ) -> "xr.DataArray":
     """Gates of the request: from the cache without torch, or recorded into it."""
     found = find_cached(request)

@@ -11,9 +11,9 @@ from se_probe.cli.options import (
     TO_THE_READER,
     Device,
     Flag,
-    NonNegative,
     OptionalPositive,
     OutputOptions,
+    Workers,
 )
 from se_probe.errors import SEProbeError, UsageError
 
@@ -38,7 +38,7 @@ def verify(
     weights: Annotated[str | None, Parameter(metavar="NAME")] = None,
     data: Annotated[str | None, Parameter(metavar="DIR")] = None,
     device: Device = "auto",
-    workers: NonNegative = 0,
+    workers: Workers = "auto",
     threads: OptionalPositive = None,
     trust_pickle: Flag = False,
     output: OutputOptions = TO_THE_READER,
@@ -68,7 +68,8 @@ def verify(
     device
         auto (the record's kind, where there is one), cpu or cuda:N.
     workers
-        Number of processes that read images.
+        Number of processes that read images; auto: as many as keep up with the
+        network.
     threads
         Number of CPU threads. Default: the record's.
     trust_pickle

@@ -13,6 +13,7 @@ from se_probe.images.class_lists import class_list, read_class_names
 from se_probe.images.held import hold_images
 from se_probe.images.labels import ImageLabels, label_images
 from se_probe.images.preprocessing import Preprocessing, default_preprocessing
+from se_probe.images.reading import Workers
 from se_probe.images.sources import DATASET_NAMES, open_images, reopen_images
 from se_probe.images.sums import image_sums
 
@@ -23,6 +24,7 @@ __all__ = [
     "LabelOrder",
     "LabelledImages",
     "Preprocessing",
+    "Workers",
     "class_list",
     "default_preprocessing",
     "hold_images",

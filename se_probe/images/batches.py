@@ -1,43 +1,20 @@
 """Labelled images as batches of one shape, in an order that never changes."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-import torch
-from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from se_probe.errors import ImagesError, UsageError
 from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Preprocessing
+from se_probe.images.reading import BatchReader, ImageBatch, Workers, read_batches
 
 __all__ = ["ImageBatch", "LabelOrder", "LabelledImages"]
 
 LabelOrder = Literal["index", "sorted", "name"]
-
-
-@dataclass(frozen=True, eq=False)
-class ImageBatch:
-    """One batch of pixels, and what could not be read of it.
-
-    Parameters
-    ----------
-    number : int
-        From 0.
-    pixels : Tensor, shape (batch_size, ...), float32
-        Zeros where an image could not be read, and after the last image.
-    problems : tuple of str or None, length batch_size
-        For each row why its image was skipped, naming it; None where it was not.
-    """
-
-    number: int
-    pixels: Tensor
-    problems: tuple[str | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +29,10 @@ class LabelledImages:
     pictures : Pictures
     preprocessing : Preprocessing
     batch_size : int, default 32
-    workers : int, default 0
+    workers : int or "auto", default 0
         Processes that prepare whole batches ahead of :meth:`batches`; 0 reads in this
-        one. The pixels are the same.
+        one, "auto" takes as many as keep up with what is done with the batches, once
+        the first ones have shown it. The pixels are the same.
     label_order : {"index", "sorted", "name"}, optional
         Which output of a network each class is, if :func:`label_images` is not to
         decide: that whose number its name is, its place among the sorted class names,
@@ -69,13 +47,13 @@ class LabelledImages:
     pictures: Pictures
     preprocessing: Preprocessing
     batch_size: int = 32
-    workers: int = 0
+    workers: Workers = 0
     label_order: LabelOrder | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise UsageError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.workers < 0:
+        if self.workers != "auto" and self.workers < 0:
             raise UsageError(f"workers must be at least 0, got {self.workers}")
         if self.label_order not in {None, *get_args(LabelOrder)}:
             raise UsageError(
@@ -163,15 +141,15 @@ class LabelledImages:
         """
         return self._read(list(numbers), self.workers)
 
-    def _read(self, numbers: list[int], workers: int) -> Iterator[ImageBatch]:
+    def _read(self, numbers: list[int], workers: Workers) -> Iterator[ImageBatch]:
         for number in numbers:
             if not 0 <= number < self.n_batches:
                 raise ImagesError(
                     f"there is no batch {number}; the {len(self)} images make "
                     f"{self.n_batches} batches, from 0"
                 )
-        reader = _BatchReader(self.pictures, self.preprocessing, self.batch_size)
-        return _loaded(reader, numbers, min(workers, len(numbers)))
+        reader = BatchReader(self.pictures, self.preprocessing, self.batch_size)
+        return read_batches(reader, numbers, workers)
 
     def take(
         self, n_per_class: Mapping[str, int | None], others: int | None
@@ -198,82 +176,3 @@ class LabelledImages:
             If a number is negative.
         """
         return replace(self, pictures=self.pictures.take(n_per_class, others))
-
-
-class _BatchReader(Dataset[ImageBatch | ImagesError]):
-    """Batches as the items of a Dataset, so that one worker reads one batch."""
-
-    def __init__(
-        self, pictures: Pictures, preprocessing: Preprocessing, batch_size: int
-    ) -> None:
-        self.pictures = pictures
-        if pictures.shape is None:
-            self.transform = preprocessing.transform()
-        self.shape = (batch_size, *(pictures.shape or preprocessing.input_size))
-
-    def __getitem__(self, number: int) -> ImageBatch | ImagesError:
-        pixels = torch.zeros(self.shape)
-        problems: list[str | None] = [None] * len(pixels)
-        start = number * len(pixels)
-        stop = min(start + len(pixels), len(self.pictures))
-        try:
-            with _one_thread():
-                for row, index in enumerate(range(start, stop)):
-                    problems[row] = self._read_into(pixels[row], index)
-        except ImagesError as error:
-            # Raised in the main process: a DataLoader would wrap the sentence in its
-            # worker's traceback.
-            return error
-        return ImageBatch(number, pixels, tuple(problems))
-
-    def _read_into(self, row: Tensor, index: int) -> str | None:
-        """Fill a row of pixels, or say why the image cannot be used."""
-        try:
-            picture = self.pictures.read(index)
-        except (OSError, Image.DecompressionBombError) as error:
-            return f"{self.pictures.image_ids[index]}: {error}"
-        row.copy_(picture if isinstance(picture, Tensor) else self.transform(picture))
-        return None
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # A single picture is too small for torch to share out. On a busy machine its
-    # threads then wait for each other, and reading is eight times as slow.
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
-
-
-def _loaded(
-    reader: _BatchReader, numbers: list[int], workers: int
-) -> Iterator[ImageBatch]:
-    with warnings.catch_warnings():
-        # Advice on the number of workers, and (Python 3.12 on) about forking.
-        warnings.simplefilter("ignore")
-        loader = DataLoader(
-            reader,
-            sampler=numbers,
-            batch_size=None,
-            num_workers=workers,
-            collate_fn=_as_it_is,  # type: ignore[arg-type]
-            # Nothing here is random, but without a generator of its own the loader
-            # draws from torch's global one, and so changes what the caller draws next.
-            generator=torch.Generator(),
-        )
-        items = iter(loader)
-    try:
-        for item in items:
-            if isinstance(item, ImagesError):
-                raise item
-            yield item
-    finally:
-        # A traceback keeps this frame, and would keep the worker processes with it.
-        del items
-
-
-def _as_it_is(item: ImageBatch | ImagesError) -> ImageBatch | ImagesError:
-    return item

@@ -15,6 +15,7 @@ from se_probe.images.folders import folder_pictures
 from se_probe.images.named import named_pictures
 from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Preprocessing
+from se_probe.images.reading import Workers
 from se_probe.images.scenes import scene_pictures
 
 __all__ = ["DATASET_NAMES", "open_images", "reopen_images"]
@@ -27,7 +28,7 @@ def open_images(
     preprocessing: Preprocessing | None = None,
     *,
     batch_size: int = 32,
-    workers: int = 0,
+    workers: Workers = 0,
     root: str | Path | None = None,
     split: str = "test",
     per_class: int | None = None,
@@ -48,7 +49,7 @@ def open_images(
     preprocessing : Preprocessing, optional
         The network's own. Tensors are given to the network as they are, and need none.
     batch_size : int, default 32
-    workers : int, default 0
+    workers : int or "auto", default 0
         Processes that read ahead; the pixels do not depend on it.
     root : str or Path, optional
         Folder that holds the files of a named data set; by default torchvision
@@ -105,7 +106,7 @@ def reopen_images(
     preprocessing: Preprocessing,
     *,
     batch_size: int = 32,
-    workers: int = 0,
+    workers: Workers = 0,
     same_list: bool = True,
     factory: str | None = None,
 ) -> LabelledImages:
@@ -117,7 +118,7 @@ def reopen_images(
         `LabelledImages.source`, as it was then.
     preprocessing : Preprocessing
     batch_size : int, default 32
-    workers : int, default 0
+    workers : int or "auto", default 0
     same_list : bool, default True
         Refuse a list of images that is no longer the same.
     factory : str, optional

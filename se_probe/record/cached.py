@@ -21,6 +21,7 @@ from se_probe.gates import is_record, open_group, remove_record
 from se_probe.images import (
     ImageLabels,
     LabelledImages,
+    Workers,
     label_images,
     read_class_names,
 )
@@ -35,7 +36,7 @@ def cached_record(
     request: RecordingRequest,
     *,
     trust_pickle: bool = False,
-    workers: int = 0,
+    workers: Workers = 0,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> xr.DataArray:
@@ -50,7 +51,7 @@ def cached_record(
     request : RecordingRequest
     trust_pickle : bool, default False
         As in :func:`~se_probe.checkpoints.load_network`.
-    workers : int, default 0
+    workers : int or "auto", default 0
         Processes that read images.
     progress : callable, optional
         Called with the number of images done and of all that are recorded now.
@@ -139,7 +140,7 @@ def _listed(
 
 
 def _every_image(
-    network: Network, request: RecordingRequest, workers: int
+    network: Network, request: RecordingRequest, workers: Workers
 ) -> LabelledImages:
     def opened(per_class: int | None) -> LabelledImages:
         return open_images_of(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from se_probe.images import Workers
 from se_probe.training import Recipe
 
 __all__ = ["RandomSource", "sources_of_randomness"]
@@ -31,7 +32,7 @@ class RandomSource:
 
 
 def sources_of_randomness(
-    recipe: Recipe, device: torch.device, *, workers: int, own_code: str | None
+    recipe: Recipe, device: torch.device, *, workers: Workers, own_code: str | None
 ) -> list[RandomSource]:
     """Sources of randomness of a training, as torch is set now.
 
@@ -42,7 +43,7 @@ def sources_of_randomness(
     ----------
     recipe : Recipe
     device : torch.device
-    workers : int
+    workers : int or "auto"
         Processes that read images.
     own_code : str or None
         Function of the reader's own that builds the network.

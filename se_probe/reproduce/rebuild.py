@@ -20,7 +20,7 @@ from se_probe.errors import (
     GateRecordError,
     ImagesError,
 )
-from se_probe.images import LabelledImages, Preprocessing, reopen_images
+from se_probe.images import LabelledImages, Preprocessing, Workers, reopen_images
 
 __all__ = ["reopen_network", "reopen_record_images", "rows_as_recorded"]
 
@@ -105,7 +105,7 @@ def reopen_record_images(
     attrs: Mapping[str, Any],
     data: str | Path | None = None,
     *,
-    workers: int = 0,
+    workers: Workers = 0,
 ) -> LabelledImages:
     """Images that a record says it was made from, as they are now.
 
@@ -115,7 +115,7 @@ def reopen_record_images(
         The record's.
     data : str or Path, optional
         Folder in which they are now. Default: where the record says they were.
-    workers : int, default 0
+    workers : int or "auto", default 0
         Processes that read images.
 
     Returns

@@ -10,6 +10,7 @@ from typing import Any
 from se_probe.checkpoints import is_factory
 from se_probe.errors import UsageError
 from se_probe.gates import block_names
+from se_probe.images import Workers
 from se_probe.plots import figure_pairs, save, save_caption
 from se_probe.progress import Progress
 from se_probe.reproduce.randomness import RandomSource, sources_of_randomness
@@ -89,7 +90,7 @@ def reproduce(
     *,
     n_recorded: int = 10,
     root: str | Path | None = None,
-    workers: int = 0,
+    workers: Workers = 0,
     device: str = "cpu",
     threads: int | None = None,
     progress: Progress | None = None,

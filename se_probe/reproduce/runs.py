@@ -14,6 +14,7 @@ import xarray as xr
 from se_probe.checkpoints import weights_sha256
 from se_probe.errors import SEProbeError
 from se_probe.files import file_sha256
+from se_probe.images import Workers
 from se_probe.plots import figure_heatmaps, save
 from se_probe.progress import Progress
 from se_probe.record import record_gates
@@ -119,7 +120,7 @@ def train_run(
     number: int = 1,
     n_recorded: int = 10,
     root: str | Path | None = None,
-    workers: int = 0,
+    workers: Workers = 0,
     device: str = "cpu",
     progress: Progress | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,

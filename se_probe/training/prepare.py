@@ -11,6 +11,7 @@ from se_probe.images import (
     DATASET_NAMES,
     LabelledImages,
     Preprocessing,
+    Workers,
     default_preprocessing,
     open_images,
 )
@@ -29,7 +30,7 @@ def prepare_training(
     recipe: Recipe,
     *,
     root: str | Path | None = None,
-    workers: int = 0,
+    workers: Workers = 0,
     device: str = "cpu",
     options: Mapping[str, Any] | None = None,
 ) -> tuple[Network, LabelledImages, LabelledImages]:
@@ -50,7 +51,7 @@ def prepare_training(
         Its seed makes the weights; `per_class` limits the training images.
     root : str or Path, optional
         Folder that holds the files of a named data set.
-    workers : int, default 0
+    workers : int or "auto", default 0
         Processes that read images.
     device : str, default "cpu"
         "auto", "cpu", "cuda" or "cuda:1".
