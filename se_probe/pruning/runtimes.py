@@ -17,7 +17,7 @@ from se_probe.evaluation import Forward, OnnxModel, run_times
 from se_probe.images import LabelledImages
 from se_probe.pruning.export import check_export, export_network
 from se_probe.pruning.int8 import int8_network
-from se_probe.running import evaluating
+from se_probe.running import evaluating, served_numerics
 
 __all__ = [
     "RUNTIMES",
@@ -100,7 +100,7 @@ def time_runtimes(
     pixels = images.batch(0)
     models = [unwrap(network.model) for network in networks]
     results = []
-    with evaluating(*models):
+    with evaluating(*models), served_numerics():
         for runtime in runtimes:
             forwards = [serve(network, runtime, pixels) for network in networks]
             on = pixels if runtime.startswith("onnx") else _moved(pixels, models[0])

@@ -1,12 +1,13 @@
 """Time that is saved by removing blocks, where the network is served."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
 from torch import Tensor
 
+from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import UsageError
 from se_probe.evaluation import Forward, ResultStore, digest, run_times
@@ -14,6 +15,7 @@ from se_probe.interventions import Constants
 from se_probe.pruning.plan import RemovableBlock
 from se_probe.pruning.removal import without
 from se_probe.pruning.runtimes import Runtime, check_runtimes, serve
+from se_probe.running import evaluating, served_numerics
 
 __all__ = ["StopWatch", "TimeGoal", "by_kl_per_millisecond"]
 
@@ -91,15 +93,17 @@ class StopWatch:
         where = f"time.{self.runtime}.{digest(names)}"
         known = self.store.get(where)
         if known is None:
-            pruned = without(self.network, chosen, constants)
-            known = np.array(self._measured(lambda: self._served(pruned)))
+            known = np.array(self._measured(without(self.network, chosen, constants)))
             self.store.put(where, known)
         return float(known[0]), float(known[1])
 
-    def _measured(self, served: Callable[[], Forward]) -> tuple[float, float]:
-        if self._original is None:
-            self._original = self._served(self.network)
-        before, after = run_times([self._original, served()], self._one(), _N_RUNS)
+    def _measured(self, pruned: Network) -> tuple[float, float]:
+        models = [unwrap(each.model) for each in (self.network, pruned)]
+        with evaluating(*models), served_numerics():
+            if self._original is None:
+                self._original = self._served(self.network)
+            both = [self._original, self._served(pruned)]
+            before, after = run_times(both, self._one(), _N_RUNS)
         differences = [one - other for one, other in zip(before, after, strict=True)]
         return median(before), median(differences)
 
@@ -117,7 +121,6 @@ def by_kl_per_millisecond(
     order: Sequence[RemovableBlock],
     constants: Constants,
     watch: StopWatch,
-    progress: Callable[[], None] = lambda: None,
 ) -> list[RemovableBlock]:
     """Blocks by the divergence that each millisecond saved costs, cheapest first.
 
@@ -127,8 +130,6 @@ def by_kl_per_millisecond(
     constants : Constants
         Of each block alone.
     watch : StopWatch
-    progress : callable, optional
-        Called after each block.
 
     Returns
     -------
@@ -140,7 +141,6 @@ def by_kl_per_millisecond(
     for each in order:
         _, saved = watch([each], constants)
         timed.append(replace(each, milliseconds=saved))
-        progress()
 
     def cost(each: RemovableBlock) -> tuple[bool, float]:
         saved = each.milliseconds or 0.0

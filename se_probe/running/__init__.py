@@ -17,7 +17,7 @@ from se_probe.running.inputs import (
 )
 from se_probe.running.layout import memory_format, use_channels_last
 from se_probe.running.modes import Precision, autocast, evaluating
-from se_probe.running.numerics import pinned_numerics
+from se_probe.running.numerics import pinned_numerics, served_numerics
 from se_probe.running.outputs import class_scores, describe_output
 from se_probe.running.ranks import local_rank, parse_part, rank_and_world
 from se_probe.running.seeds import seeded
@@ -40,6 +40,7 @@ __all__ = [
     "pinned_numerics",
     "rank_and_world",
     "seeded",
+    "served_numerics",
     "to_device_of",
     "use_channels_last",
 ]

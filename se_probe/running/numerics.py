@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["pinned_numerics"]
+__all__ = ["pinned_numerics", "served_numerics"]
 
 
 @contextmanager
@@ -51,6 +51,29 @@ def pinned_numerics(threads: int | None = None) -> Iterator[int]:
         cudnn.deterministic, cudnn.benchmark = flags[:2]
         cudnn.allow_tf32, matmul.allow_tf32 = flags[2:]
         torch.set_num_threads(n_threads)
+
+
+@contextmanager
+def served_numerics() -> Iterator[None]:
+    """Context in which torch takes the fastest algorithms, as networks are served.
+
+    Within :func:`pinned_numerics` too; the number of CPU threads stays.
+
+    Yields
+    ------
+    None
+    """
+    cudnn = torch.backends.cudnn
+    flags = (cudnn.deterministic, cudnn.benchmark)
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        torch.use_deterministic_algorithms(False)
+        cudnn.deterministic, cudnn.benchmark = False, True
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was_deterministic, warn_only=only_warned)
+        cudnn.deterministic, cudnn.benchmark = flags
 
 
 def _is_partly_deterministic() -> bool:
