@@ -149,7 +149,7 @@ def _row(one: "xr.Dataset", treatments: list[str]) -> list[Any]:
         str(one["block"].item()),
         *(one["kl"].sel(treatment=name).item() for name in treatments),
         one["class_kl"].item(),
-        f"{low:.4f} to {high:.4f}",
+        f"{low:.2g} to {high:.2g}",
         100 * one["became_donor"].item(),
     ]
 

@@ -104,6 +104,8 @@ def _from_where_on(view: xr.Dataset, of_class: Sequence[str]) -> str:
         return f"In the last block, {names[-1]}, the class is not shown to count."
     if start == 0:
         return "The class counts in every block."
+    if start == len(names) - 1:
+        return f"The class counts in the last block, but not shown in {names[-2]}."
     return f"From {names[start]} on the class counts in every block."
 
 

@@ -120,3 +120,23 @@ def test_without_a_checkpoint_there_is_one_sentence(command, record):
 
     assert done.status == 2
     assert "which network?" in done.stderr
+
+
+def test_context_is_recorded_and_drawn(command, ckpt, tmp_path):
+    run = tmp_path / "context.zarr"
+
+    recorded = command(
+        "record", "--ckpt", ckpt, "--per-class", 3, "--with", "squeeze", "--out", run
+    )
+    drawn = command("plot", run, "--figures", "context", "--format", "png", "-q")
+
+    assert (recorded.status, drawn.status) == (0, 0), drawn.stderr
+    names = {path.name for path in (tmp_path / "figures" / "context").iterdir()}
+    assert {"context.png", "context.csv", "context_block.txt"} <= names
+
+
+def test_record_without_context_is_asked_for_with_its_option(command, record):
+    done = command("plot", record, "--figures", "context", "-q")
+
+    assert done.status == 1
+    assert "record --with squeeze,energy" in done.stderr

@@ -20,7 +20,7 @@ def test_words_tell_detail_class_and_neither_apart():
 
     assert "in 2 of 3 blocks: SE_3_1 0.08 (0.064 to 0.096), SE_4_1 0.2 " in detail
     assert "in 1 of 3 blocks: SE_4_1 0.7 (0.69 to 0.71)." in of_class
-    assert depth == "From SE_4_1 on the class counts in every block."
+    assert depth == "The class counts in the last block, but not shown in SE_3_1."
     assert "in 1 of 3 blocks: SE_2_1 0.001" in neither
     assert all_blocks == (
         "With the gates of all 3 blocks exchanged, the class is worth 0.7 (0.69 to "
@@ -50,3 +50,15 @@ def test_caption_says_on_how_many_images_and_from_where():
     assert "the same 200 images of 10 classes" in caption
     assert "Network: se_net" in caption
     assert "Record: run.zarr" in caption
+
+
+def test_words_say_from_where_on_the_class_counts():
+    view = exchange_costs(exchanged())
+    view["class_kl_low"] = view["class_kl_low"] + 0.02
+
+    everywhere = describe_exchange(view)[2]
+    low = view["class_kl_low"].where(view["block"] != "SE_2_1", -1)
+    from_second = describe_exchange(view.assign(class_kl_low=low))[2]
+
+    assert everywhere == "The class counts in every block."
+    assert from_second == "From SE_3_1 on the class counts in every block."
