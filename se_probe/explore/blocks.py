@@ -1,20 +1,25 @@
 """Blocks of a record in memory: each is read once, and all views come from it."""
 
+import shutil
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
 from threading import RLock
 from typing import Any, TypeVar
+from weakref import finalize
 
 import numpy as np
 import xarray as xr
 
-from se_probe.gates import block_channels, recorded, row_batches
+from se_probe.gates import block_channels, block_names, recorded, row_batches
 
 __all__ = ["BlockStore"]
 
-# Two of the widest blocks of a ResNet-50 over 50,000 images have no room beside what
-# is computed from them, if all is to stay below 1.5 GB.
-_MAX_BYTES = 600 * 2**20
+# One of the widest blocks of a ResNet-50 over 50,000 images, and what is computed from
+# it, if all is to stay below 1.5 GB.
+_MAX_BYTES = 420 * 2**20
 _N_VIEWS = 400
 
 View = TypeVar("View", xr.DataArray, xr.Dataset)
@@ -28,7 +33,9 @@ class BlockStore:
     record : xr.DataArray, dims (image, channel)
         A gate record.
     max_bytes : int, optional
-        Gates kept in memory; one block is held whatever its size.
+        Gates kept in memory; one block is held whatever its size. What has to give
+        way goes to a temporary folder while that has room: a record holds the gates of
+        all blocks of an image together, and is read whole for any of them.
     """
 
     def __init__(self, record: xr.DataArray, max_bytes: int = _MAX_BYTES) -> None:
@@ -38,6 +45,8 @@ class BlockStore:
         self._gates = OrderedDict[str, xr.DataArray]()
         self._views = OrderedDict[tuple[Any, ...], xr.DataArray | xr.Dataset]()
         self._lock = RLock()
+        self._folder = mkdtemp(prefix="se_probe_explore_")
+        finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def gates(self, block: str) -> xr.DataArray:
         """Record of one block, in memory, with all rows of the record.
@@ -85,7 +94,18 @@ class BlockStore:
     def _make_room(self, block: str) -> None:
         size = self.record.isel(channel=block_channels(self.record, block)).nbytes
         while self._gates and size + self._held() > self._max_bytes:
-            self._gates.popitem(last=False)
+            self._put_aside(*self._gates.popitem(last=False))
+
+    def _put_aside(self, block: str, gates: xr.DataArray) -> None:
+        path = self._place(block)
+        free = shutil.disk_usage(self._folder).free
+        if not path.is_file() and free > 2 * self.record.nbytes:
+            with suppress(OSError):
+                np.save(path, gates.values)
+
+    def _place(self, block: str) -> Path:
+        number = block_names(self.record).index(block)
+        return Path(self._folder, f"{number}.npy")
 
     def _held(self) -> int:
         return sum(gates.nbytes for gates in self._gates.values())
@@ -93,6 +113,8 @@ class BlockStore:
     def _read(self, block: str) -> xr.DataArray:
         channels = block_channels(self.record, block)
         part = self.record.isel(channel=channels)
+        with suppress(OSError, ValueError):  # it was not put aside, or is not whole
+            return part.copy(deep=False, data=np.load(self._place(block)))
         values = np.full(part.shape, np.nan, np.float32)
         rows = np.flatnonzero(recorded(self.record))
         start = 0

@@ -53,7 +53,7 @@ class Controls:
             width=250,
         )
         self.order = Select(title="Channels of the heatmap", options=_ORDERS, width=210)
-        self.images = Select(title="Select images", options=[NOBODY], width=190)
+        self.images = Select(title="Select images", options=[NOBODY], width=215)
         self.theme = Select(title="Page", options=["light", "dark"], width=80)
         self.theme.value = "light"
         self.folder = TextInput(title="Save figures to", value=folder, width=200)

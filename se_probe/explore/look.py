@@ -80,6 +80,10 @@ label { color: var(--se-text); }
   background-color: var(--se-background) !important; color: var(--se-text) !important;
   border-color: var(--se-faint) !important;
 }
+/* Bokeh's arrows are black pictures: turned white on a dark page. */
+.bk-spin-btn { filter: var(--se-invert); }
+select.bk-input:not([multiple]) { background-image: none !important;
+  appearance: auto !important; }
 .bk-btn { background-color: var(--se-background) !important;
   color: var(--se-text) !important; border-color: var(--se-faint) !important; }
 .bk-input:focus-visible, .bk-btn:focus-visible { outline: 2px solid var(--se-accent); }
@@ -103,6 +107,7 @@ def variables(colours: Colours) -> dict[str, str]:
         "background-color": colours.background,
         "color": colours.text,
         "color-scheme": colours.name,
+        "--se-invert": "invert(1)" if colours is DARK else "none",
         "padding": "8px",
     }
 

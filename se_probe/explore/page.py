@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import sys
 import webbrowser
@@ -96,7 +97,8 @@ class PageServer:
         self.url = f"http://{HOST}:{port}/"
 
     def run(self) -> None:
-        """Answer until Ctrl-C."""
+        """Answer until Ctrl-C, or the process is told to end."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             self._server.io_loop.start()
         except KeyboardInterrupt:

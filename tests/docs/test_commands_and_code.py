@@ -19,8 +19,16 @@ from se_probe.cli import documented_app
 from se_probe.images import Preprocessing, open_images
 
 README = ROOT / "README.md"
-# Training runs are tested with less data elsewhere; installing changes the shell.
-TESTED_ELSEWHERE = {"demo", "train", "reproduce", "--install-completion", "COMMAND"}
+# Training runs are tested with less data elsewhere; installing changes the shell, and
+# a page is served until it is stopped.
+TESTED_ELSEWHERE = {
+    "demo",
+    "train",
+    "reproduce",
+    "explore",
+    "--install-completion",
+    "COMMAND",
+}
 CLASSES = {
     "n01443537": (255, 130, 0),
     "n02110958": (150, 110, 80),
