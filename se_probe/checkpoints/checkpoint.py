@@ -154,7 +154,7 @@ def _opened_foreign(
     settings = _trainer_settings(content)
     said = content.get("arch") if isinstance(content, Mapping) else None
     return Checkpoint(
-        provenance,
+        replace(provenance, weights=part),
         tuple(candidates),
         architecture=settings.get("model", ""),
         settings=settings,

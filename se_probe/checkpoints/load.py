@@ -123,6 +123,7 @@ def _with_plan(checkpoint: Checkpoint, like: Path) -> Checkpoint:
         plan.provenance,
         checkpoint=checkpoint.name,
         sha256=checkpoint.provenance.sha256,
+        weights=checkpoint.provenance.weights,
         metrics={},
     )
     return replace(

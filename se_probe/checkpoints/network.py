@@ -33,6 +33,9 @@ class Provenance:
         and for networks made in Python.
     sha256 : str
         Of the file; of the weights where there is no file.
+    weights : str, optional
+        Which weights of the file were asked for, where it holds those of several
+        networks, as in :func:`~se_probe.checkpoints.load_network`.
     data : mapping, optional
         What the network was trained on, as in `LabelledImages.source`.
     seed : int, optional
@@ -49,6 +52,7 @@ class Provenance:
 
     checkpoint: str = ""
     sha256: str = ""
+    weights: str | None = None
     data: Mapping[str, Any] | None = None
     seed: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)

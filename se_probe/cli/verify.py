@@ -62,7 +62,7 @@ def verify(
         torchvision:NAME, or package.module:factory.
     weights
         Which weights, where the file holds those of several networks: the key they
-        are under, or what their names begin with.
+        are under, or what their names begin with. Default: as recorded.
     data
         Where the images, or the files of the data set, are now. Default: as recorded.
     device

@@ -28,6 +28,7 @@ __all__ = ["check_same", "provenance"]
 _MUST_MATCH = {
     "architecture": "architecture",
     "sha256": "checkpoint",
+    "weights": "part of the checkpoint (--weights)",
     "label_set": "label set",
     "preprocessing": "preprocessing",
     "images": "image list",
@@ -41,6 +42,12 @@ _MUST_MATCH = {
     "threads": "number of CPU threads",
     "torch": "torch version",
 }
+
+# Of a block. The other facts describe it in words and counts, more of them and better
+# ones with each version, and follow from the network and its weights.
+_OF_A_BLOCK = ("name", "path", "gate_path", "channels", "gate")
+# What earlier versions did not write down, so that it may have been anything.
+_ADDED = frozenset({"weights"})
 
 
 def provenance(
@@ -103,18 +110,25 @@ def check_same(begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     GateRecordError
         Naming everything that differs, as it was and as it is.
     """
+    words = {
+        key: what
+        for key, what in _MUST_MATCH.items()
+        if key in begun or key not in _ADDED
+    }
     then, plain_now = (
-        {key: _plain(facts.get(key)) for key in _MUST_MATCH} for facts in (begun, now)
+        {key: _plain(key, facts.get(key)) for key in words} for facts in (begun, now)
     )
-    different = changes(_MUST_MATCH, then, plain_now)
+    different = changes(words, then, plain_now)
     if different:
         raise GateRecordError(begun_otherwise("the record", different))
 
 
-def _plain(value: Any) -> Any:
+def _plain(key: str, value: Any) -> Any:
     """As JSON gives it back; without the path, which may be spelled in many ways."""
     if isinstance(value, Mapping):
         value = {key: value[key] for key in value if key != "path"}
+    if key == "blocks":
+        value = [{name: block.get(name) for name in _OF_A_BLOCK} for block in value]
     return json.loads(json.dumps(value))
 
 

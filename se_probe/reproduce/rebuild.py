@@ -51,7 +51,8 @@ def reopen_network(
     trust_pickle : bool, default False
         As in :func:`~se_probe.checkpoints.load_network`.
     weights : str, optional
-        Which weights, where the file holds those of several networks.
+        Which weights, where the file holds those of several networks. Default: as
+        recorded.
 
     Returns
     -------
@@ -71,6 +72,7 @@ def reopen_network(
                 "with --ckpt FILE"
             )
         arch = arch or _recorded_architecture(attrs)
+        weights = weights or attrs.get("weights")
     if device == "auto" and attrs.get("device", "cpu") == "cpu":
         device = "cpu"
     network = load_network(
