@@ -1,5 +1,6 @@
 """How far statistics of two records would move with other images: the bootstrap."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,6 @@ def bootstrap_sums(
     """Class share and correlation of class means with images drawn anew.
 
     Images are drawn with replacement within their class, the same for both records.
-    One pass over the classes, so that memory does not grow with their number.
 
     Parameters
     ----------
@@ -47,25 +47,18 @@ def bootstrap_sums(
         `class_share` of both over classes of two images or more, NaN where there are
         fewer than two of them; `correlation` is NaN where channels are not as many.
     """
-    rng = np.random.default_rng(seed)
     gates = [each.astype(np.float64) for each in (first, second)]
     gates = [each - each.mean(axis=0) for each in gates]
-    sides = [_Side.zeros(max(n_resamples, 1), each.shape[1]) for each in gates]
-    is_alike = gates[0].shape[1] == gates[-1].shape[1]
-    product = np.zeros(max(n_resamples, 1))
-    for k in range(int(class_of.max()) + 1):
-        rows = np.flatnonzero(class_of == k)
-        weights = _weights(len(rows), n_resamples, rng)
-        means = [
-            side.add(each[rows], weights)
-            for side, each in zip(sides, gates, strict=True)
-        ]
-        if is_alike:
-            product += np.einsum("rc,rc->r", means[0], means[-1])
-    correlation = np.full(len(product), np.nan)
-    if is_alike:
-        correlation = _correlation(sides[0], sides[-1], product)
-    return BlockSums((sides[0].class_share(), sides[-1].class_share()), correlation)
+    counts = np.bincount(class_of)
+    weights = _all_weights(class_of, counts, n_resamples, seed)
+    sides = [_Side.of(each, weights, class_of, counts) for each in gates]
+    correlation = np.full(len(weights), np.nan)
+    if gates[0].shape[1] == gates[1].shape[1] and len(counts) > 1:
+        product = np.zeros(len(weights))
+        for rows, drawn in _by_class(class_of, weights):
+            product += _products(drawn, gates[0][rows], gates[1][rows])
+        correlation = _correlation(sides[0], sides[1], product)
+    return BlockSums((sides[0].class_share(), sides[1].class_share()), correlation)
 
 
 def bootstrap_means(
@@ -127,44 +120,47 @@ def interval(
     return float(low), float(high)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Side:
     """Sums over the classes of one record, for each resampling."""
 
     total: npt.NDArray[np.float64]  # (resamplings, channels), sum of class means
-    weighted: npt.NDArray[np.float64]  # the same over classes of two images or more
+    weighted: npt.NDArray[np.float64]  # sum over images, classes of two or more
     lengths: npt.NDArray[np.float64]  # (resamplings,), sum of squared class means
     within: npt.NDArray[np.float64]
     between: npt.NDArray[np.float64]
-    counts: list[int]
+    counts: npt.NDArray[np.intp]  # (classes,)
 
     @classmethod
-    def zeros(cls, n: int, n_channels: int) -> "_Side":
-        shape = (n, n_channels)
+    def of(
+        cls,
+        gates: npt.NDArray[np.float64],
+        weights: npt.NDArray[np.float64],
+        class_of: npt.NDArray[np.intp],
+        counts: npt.NDArray[np.intp],
+    ) -> "_Side":
+        """Take in all classes."""
+        lengths, within, between = (np.zeros(len(weights)) for _ in range(3))
+        squares = np.einsum("ic,ic->i", gates, gates)
+        for rows, drawn in _by_class(class_of, weights):
+            n, length = len(rows), _products(drawn, gates[rows], gates[rows])
+            lengths += length
+            if n >= 2:
+                within += drawn @ squares[rows] - n * length
+                between += n * length
+        is_repeated = counts[class_of] >= 2
         return cls(
-            np.zeros(shape), np.zeros(shape), np.zeros(n), np.zeros(n), np.zeros(n), []
+            (weights / counts[class_of]) @ gates,
+            weights[:, is_repeated] @ gates[is_repeated],
+            lengths,
+            within,
+            between,
+            counts,
         )
-
-    def add(
-        self, gates: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.float64]:
-        """Take in one class; its means, shape (resamplings, channels)."""
-        n = len(gates)
-        self.counts.append(n)
-        means: npt.NDArray[np.float64] = weights @ gates / n
-        length = np.einsum("rc,rc->r", means, means)
-        self.total += means
-        self.lengths += length
-        if n >= 2:
-            squares = weights @ np.einsum("ic,ic->i", gates, gates)
-            self.within += squares - n * length
-            self.between += n * length
-            self.weighted += n * means
-        return means
 
     def class_share(self) -> npt.NDArray[np.float64]:
         """Intraclass correlation, as :func:`~se_probe.stats.variance_shares` has it."""
-        counts = np.array([n for n in self.counts if n >= 2], dtype=np.float64)
+        counts = self.counts[self.counts >= 2].astype(np.float64)
         n_images, n_classes = counts.sum(), len(counts)
         if n_classes < 2:
             return np.full(len(self.within), np.nan)
@@ -181,6 +177,42 @@ class _Side:
         return np.asarray(self.lengths - common)
 
 
+def _by_class(
+    class_of: npt.NDArray[np.intp], weights: npt.NDArray[np.float64]
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]]:
+    """Rows of each class, and how often each of them is drawn."""
+    order = np.argsort(class_of, kind="stable")
+    ends = np.cumsum(np.bincount(class_of))
+    for rows in np.split(order, ends[:-1]):
+        yield rows, weights[:, rows]
+
+
+def _products(
+    drawn: npt.NDArray[np.float64],
+    one: npt.NDArray[np.float64],
+    other: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """Inner products of a class's means in two records, shape (resamplings,)."""
+    n = len(one)
+    if n < len(drawn):  # those of its images are fewer numbers than the means
+        return np.asarray(((drawn @ (one @ other.T)) * drawn).sum(axis=1) / n**2)
+    return np.asarray(((drawn @ one) * (drawn @ other)).sum(axis=1) / n**2)
+
+
+def _all_weights(
+    class_of: npt.NDArray[np.intp],
+    counts: npt.NDArray[np.intp],
+    n_resamples: int,
+    seed: int,
+) -> npt.NDArray[np.float64]:
+    """How often each image is drawn, shape (resamplings, images)."""
+    rng = np.random.default_rng(seed)
+    weights = np.zeros((max(n_resamples, 1), len(class_of)))
+    for k, n in enumerate(counts.tolist()):
+        weights[:, class_of == k] = _weights(n, n_resamples, rng)
+    return weights
+
+
 def _correlation(
     one: _Side, other: _Side, product: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
@@ -188,7 +220,7 @@ def _correlation(
     common = np.einsum("rc,rc->r", one.total, other.total) / n_classes
     with np.errstate(invalid="ignore", divide="ignore"):
         found = (product - common) / np.sqrt(one.spread() * other.spread())
-    return np.asarray(found if n_classes > 1 else np.full_like(found, np.nan))
+    return np.asarray(found)
 
 
 def _weights(
