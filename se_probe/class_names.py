@@ -362,8 +362,9 @@ def _build(names: list[str]) -> LabelSet:
         source = known.get(name, plain)
         labels.append(replace(source, index=index, name=source.lemmas[0]))
     n_known = sum(name in known for name in names)
-    kind = "ImageNet classes" if n_known == len(names) else "classes"
-    return LabelSet(_unique_names(labels), f"the set of {len(names)} {kind}", names)
+    kind = " ImageNet" if n_known == len(names) else ""
+    what = f"this {len(names)}-class{kind} label set"
+    return LabelSet(_unique_names(labels), what, names)
 
 
 def _unique_names(labels: list[ClassLabel]) -> list[ClassLabel]:

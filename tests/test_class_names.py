@@ -263,7 +263,7 @@ def test_subset_of_wnids_has_its_own_indices():
     assert scenes.find("n09246464").index == 4
     assert scenes.find("crane").index == 5  # the only crane here
     assert scenes[0].gloss == imagenet_labels()[1].gloss
-    assert "6 ImageNet classes" in scenes.name
+    assert "6-class ImageNet label set" in scenes.name
 
 
 def test_class_that_the_subset_lacks_is_refused_by_name():

@@ -185,5 +185,5 @@ def _what_differs(result: "Reproduction") -> str:
     why = f"; not pinned: {', '.join(suspects)}" if suspects else ""
     return (
         f"runs {pair.first} and {pair.second} have the seed {pair.seeds[0]} both and "
-        f"differ, first in their {pair.parted}{why}"
+        f"differ, first in their {pair.first_difference}{why}"
     )

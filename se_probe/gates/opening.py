@@ -1,4 +1,4 @@
-"""Gate records opened: to read, or to go on writing."""
+"""Gate records opened: to read, or to write further batches."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -152,8 +152,8 @@ def open_group(path: str | Path) -> zarr.Group:
     """
     if find_place(path).is_zip:
         raise GateRecordError(
-            f"{path} is a zip file, which can be read and not written. Unpack it to go "
-            "on recording"
+            f"{path} is a zip file, which can be read and not written. Unpack it to "
+            "resume recording"
         )
     return _group(path, "r+")
 

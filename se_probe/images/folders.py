@@ -142,7 +142,7 @@ def _read_file(
     try:
         data = path.read_bytes()
     except OSError as error:
-        # Not the picture's fault, so no reason to go on without it: a disk that went
+        # Not the picture's fault, so no reason to continue without it: a disk that went
         # away would leave a record full of skipped images.
         raise ImagesError(
             f"{path} could not be opened ({error.strerror}); mend it or take it out of "

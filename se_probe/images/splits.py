@@ -28,7 +28,7 @@ _KINDS = {
     "test": {"test", "testing", "tst", "eval", "evaluation", "holdout", "heldout"},
     "val": {"val", "valid", "validation", "dev", "development"},
 }
-# What may stand for the split that was asked for, the first first.
+# What may stand for the split that was asked for, in order of preference.
 _MEANT = {"train": ("train",), "test": ("test", "val"), "val": ("val",)}
 
 

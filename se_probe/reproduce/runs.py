@@ -83,7 +83,7 @@ class Pair:
     seeds : tuple of int
     same_weights, same_gates, same_figure : bool
         Bit for bit; of the figure, the bytes of the file.
-    parted : str
+    first_difference : str
         Where two runs first differ: "random weights", "epoch 3", "gates", "figure";
         "" where they do not.
     largest_difference : float or None
@@ -101,7 +101,7 @@ class Pair:
     same_weights: bool
     same_gates: bool
     same_figure: bool
-    parted: str
+    first_difference: str
     largest_difference: float | None
     blocks: list[dict[str, Any]]
 
@@ -227,7 +227,7 @@ def compare_runs(runs: Sequence[Run]) -> list[Pair]:
             same["weights"],
             same["gates"],
             same["figure"],
-            _where_parted(first, second, same),
+            _first_difference(first, second, same),
             float(np.abs(one - other).max()) if is_comparable else None,
             _by_block(alike),
         )
@@ -235,7 +235,7 @@ def compare_runs(runs: Sequence[Run]) -> list[Pair]:
     return [pair(first, second) for first, second in combinations(runs, 2)]
 
 
-def _where_parted(first: Run, second: Run, same: dict[str, bool]) -> str:
+def _first_difference(first: Run, second: Run, same: dict[str, bool]) -> str:
     for epoch, (one, other) in enumerate(
         zip(first.weights, second.weights, strict=False)
     ):

@@ -204,7 +204,7 @@ def _whole_batches(
     ]
     if not done:
         raise GateRecordError(
-            "no batch of the record is done yet; go on with `se-probe record`"
+            "no batch of the record is done yet; resume it with `se-probe record`"
         )
     there = set(images.image_ids)
     whole = [k for k in done if there.issuperset(ids[k * size : (k + 1) * size])]

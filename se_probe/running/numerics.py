@@ -14,7 +14,7 @@ def pinned_numerics(threads: int | None = None) -> Iterator[int]:
     """Context in which the same input gives the same bits on the same machine.
 
     On an accelerator other than CUDA some operations may have no deterministic form:
-    torch then warns and goes on.
+    torch then warns and continues.
 
     Deterministic algorithms, no cuDNN benchmarking, no TF32, and a fixed number of CPU
     threads (their number changes the order of sums). All of it is undone at the end.

@@ -49,7 +49,7 @@ def channel_table(
         slice by slice. Or its :func:`class_moments`, which cannot tell the level under
         shuffled labels.
     moments : xr.Dataset, optional
-        The record's moments, where they are known already; spares one pass.
+        The record's moments, where they are known already: one pass fewer.
     blocks : sequence of str, optional
         Names, module paths or globs; all blocks by default.
     seed : int, default 0

@@ -184,7 +184,7 @@ class _Moments:
         self.count[k] = n_all
 
     def into_sd(self) -> npt.NDArray[np.float64]:
-        """Standard deviations, written over `squares` to spare its memory."""
+        """Standard deviations, written over `squares` to save memory."""
         freedom = np.where(self.count > 1, self.count - 1.0, np.nan)
         np.divide(self.squares, freedom[:, None], out=self.squares)
         return np.sqrt(self.squares, out=self.squares)

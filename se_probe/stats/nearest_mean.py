@@ -103,7 +103,7 @@ def separability(
     record : xr.DataArray, dims (image, channel)
         A gate record. Only rows in state `RECORDED` count.
     moments : xr.Dataset, optional
-        The record's moments, where they are known already; spares one pass where all
+        The record's moments, where they are known already: one pass fewer where all
         classes are equally large.
     progress : callable, optional
         Called with how many images are done and how many there are, in each pass.

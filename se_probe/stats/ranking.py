@@ -59,7 +59,7 @@ class RankAgreement:
 
 
 def rank_blocks(summary: xr.Dataset, by: str = "input_dependence") -> xr.Dataset:
-    """Blocks in the order in which the network could spare them, first first.
+    """Blocks in the order of removal, the most dispensable first.
 
     It tells from the record alone how little the gates do with their input; what
     freezing them costs has to be measured with the network.
@@ -77,7 +77,7 @@ def rank_blocks(summary: xr.Dataset, by: str = "input_dependence") -> xr.Dataset
     -------
     xr.Dataset, dims (block,)
         The summary in the order of the ranking, with `score`, by which it is sorted
-        (the smaller, the sooner spared), and `rank`, from 1. Blocks of the same score
+        (the smaller, the more dispensable), and `rank`, from 1. Blocks of one score
         keep the order of the network; those whose score is not known (NaN) come last.
         `parameters` and `macs`, which would be saved, where the record knows them of
         all blocks. The attribute `ranked_by` is added.
@@ -113,7 +113,7 @@ def rank_blocks(summary: xr.Dataset, by: str = "input_dependence") -> xr.Dataset
 
 
 def block_scores(summary: xr.Dataset, by: str) -> xr.DataArray:
-    """Score of each block, in network order: the smaller, the sooner spared.
+    """Score of each block, in network order: the smaller, the more dispensable.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def block_summary(
     record : xr.DataArray, dims (image, channel)
         A gate record.
     moments : xr.Dataset, optional
-        The record's moments, where they are known already; spares one pass.
+        The record's moments, where they are known already: one pass fewer.
     progress : callable, optional
         Called with how many images are done and how many there are, in each pass.
 

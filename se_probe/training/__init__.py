@@ -13,8 +13,8 @@ opens both splits, with `recipe.per_class` training images of each class; whoeve
 network and images already goes straight to `train_network`, which trains the
 model in place, on the device it is on, and returns the network that says so. With `out`
 there are, after every epoch, the last weights in `out`, the best in
-``<stem>_best<suffix>``, and all that is needed to go on in ``<stem>_resume<suffix>``,
-which goes away when training is done; ``resume=True`` goes on from there and ends with
+``<stem>_best<suffix>``, and all that is needed to resume in ``<stem>_resume<suffix>``,
+which goes away when training is done; ``resume=True`` resumes there and ends with
 the same weights, bit for bit, as a run that was not stopped. Optimizers and schedules
 are timm's.
 

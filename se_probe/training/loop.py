@@ -85,10 +85,10 @@ def train_network(
         Network after the last epoch; beside it are ``<stem>_best<suffix>`` and, until
         training is done, ``<stem>_resume<suffix>``. None writes nothing.
     resume : bool, default False
-        Go on with the training in `out`, if there is one. Nothing is trained if it is
+        Resume the training in `out`, if there is one. Nothing is trained if it is
         done.
     overwrite : bool, default False
-        Begin anew if there are files of `out`.
+        Start anew if there are files of `out`.
     threads : int, optional
         CPU threads. Their number changes the last float bits, so a training that goes
         on keeps its own. Default: as torch is set.

@@ -163,11 +163,11 @@ class RunFiles:
 
     @property
     def state(self) -> Path:
-        """Weights, optimizer and history to go on with; gone when training is done."""
+        """Weights, optimizer and history to resume with; gone when training is done."""
         return self.last.with_name(f"{self.last.stem}_resume{self.last.suffix}")
 
     def begin(self, *, resume: bool, overwrite: bool) -> dict[str, Any] | None:
-        """State of the run to go on with.
+        """State of the run to resume.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class RunFiles:
         -------
         dict or None
             `metrics`, `weights` and, of an unfinished run, `optimizer`; None where
-            there is nothing to go on with.
+            there is nothing to resume.
 
         Raises
         ------
@@ -188,8 +188,7 @@ class RunFiles:
         """
         if resume and overwrite:
             raise UsageError(
-                "--resume goes on with a training and --force begins anew: give one "
-                "of them"
+                "--resume resumes a training and --force starts anew: give one of them"
             )
         if resume and self.state.exists():
             return _read_state(self.state)
@@ -198,8 +197,8 @@ class RunFiles:
         there = [p for p in (self.state, self.last, self.best) if p.exists()]
         if there and not overwrite:
             raise CheckpointError(
-                f"{there[0]} exists already: go on with that training by --resume, or "
-                "begin anew with --force (in Python: resume=True, overwrite=True)"
+                f"{there[0]} exists already: resume that training with --resume, or "
+                "start anew with --force (in Python: resume=True, overwrite=True)"
             )
         return None
 
@@ -217,7 +216,7 @@ class RunFiles:
             "weights": network.model.state_dict(),
             "optimizer": optimizer.state_dict(),
         }
-        # The state comes first, and alone decides where a killed run goes on.
+        # The state comes first, and alone decides where a killed run resumes.
         write_torch(content, self.state)
         self._save_networks(network)
 
@@ -276,7 +275,8 @@ def _read_state(path: Path) -> dict[str, Any]:
         if isinstance(content, dict) and {"metrics", "optimizer"} <= content.keys():
             return content
     raise CheckpointError(
-        f"{path} cannot be read, so the training cannot go on; begin anew with --force"
+        f"{path} cannot be read, so the training cannot be resumed; start anew with "
+        "--force"
     )
 
 
@@ -287,7 +287,7 @@ def _read_finished(path: Path) -> dict[str, Any]:
     if not is_trained_here or not is_done(metrics["history"], metrics["settings"]):
         raise CheckpointError(
             f"{path} is not a finished training, and what is needed to continue it "
-            "is not beside it; choose another name, or begin anew with --force"
+            "is not beside it; choose another name, or start anew with --force"
         )
     return {"metrics": metrics, "weights": network.model.state_dict()}
 

@@ -105,7 +105,7 @@ def comparison_table(view: xr.Dataset) -> pd.DataFrame:
 
 
 def moved_channels(view: xr.Dataset, n: int = 20) -> pd.DataFrame:
-    """Channels whose gates moved most, the first first.
+    """Channels whose gates moved most, the largest change first.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def moved_channels(view: xr.Dataset, n: int = 20) -> pd.DataFrame:
 
 
 def moved_classes(view: xr.Dataset, n: int | None = None) -> pd.DataFrame:
-    """Classes whose gates moved most, over all blocks, the first first.
+    """Classes whose gates moved most, over all blocks, the largest change first.
 
     Parameters
     ----------

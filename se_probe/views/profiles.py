@@ -19,7 +19,7 @@ def class_profiles(
 ) -> xr.Dataset:
     """Gates of each class over some channels of some blocks, and the reference curve.
 
-    Images count whether or not the network named their class rightly: the paper does
+    Images count whether or not the network classified them correctly: the paper does
     not say otherwise.
 
     Parameters

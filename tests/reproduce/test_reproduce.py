@@ -50,7 +50,7 @@ def test_equal_seeds_agree_bit_for_bit_and_others_do_not(made):
     assert made.is_reproduced
     assert equal.is_bit_identical
     assert equal.largest_difference == 0
-    assert (equal.parted, other.parted) == ("", "random weights")
+    assert (equal.first_difference, other.first_difference) == ("", "random weights")
     assert (third.first, third.second, third.seeds) == (2, 3, (0, 1))
     assert not (other.same_weights)
     assert not (other.same_gates)
@@ -101,7 +101,7 @@ def test_another_data_order_is_noticed(monkeypatch, tmp_path):
 
     [pair] = compare_runs(two_runs(tmp_path))
 
-    assert pair.parted == "epoch 1"
+    assert pair.first_difference == "epoch 1"
     assert not (pair.same_weights)
     assert not (pair.same_gates)
     assert not (pair.same_figure)
@@ -120,7 +120,7 @@ def test_a_reader_that_draws_unseeded_noise_is_noticed(monkeypatch, tmp_path):
 
     [pair] = compare_runs(two_runs(tmp_path))
 
-    assert pair.parted == "epoch 1"
+    assert pair.first_difference == "epoch 1"
     assert not pair.is_bit_identical
 
 
@@ -128,7 +128,7 @@ def test_another_batch_size_is_noticed(tmp_path):
     [pair] = compare_runs(two_runs(tmp_path, (SHORT, replace(SHORT, batch_size=7))))
 
     assert pair.seeds == (0, 0)
-    assert pair.parted == "epoch 1"
+    assert pair.first_difference == "epoch 1"
 
 
 # --- what pins ------------------------------------------------------------------------
