@@ -10,7 +10,7 @@ import torch
 
 from se_probe.errors import GateRecordError, SEProbeError, UsageError
 from se_probe.gates import make_gates
-from se_probe.images.batches import _BatchReader
+from se_probe.images.reading import BatchReader
 from se_probe.reproduce import (
     compare_runs,
     reproduce,
@@ -109,14 +109,14 @@ def test_another_data_order_is_noticed(monkeypatch, tmp_path):
 
 
 def test_a_reader_that_draws_unseeded_noise_is_noticed(monkeypatch, tmp_path):
-    read = _BatchReader._read_into
+    read = BatchReader._read_into
 
     def read_noisily(self, row, index):
         problem = read(self, row, index)
         row += 1e-3 * torch.from_numpy(np.random.default_rng().random(row.shape))
         return problem
 
-    monkeypatch.setattr(_BatchReader, "_read_into", read_noisily)
+    monkeypatch.setattr(BatchReader, "_read_into", read_noisily)
 
     [pair] = compare_runs(two_runs(tmp_path))
 
