@@ -10,7 +10,7 @@ from se_probe.cache.folder import digest
 from se_probe.cache.listing import ImageList, read_list, wanted_images
 from se_probe.cache.request import RecordingRequest
 from se_probe.errors import GateRecordError
-from se_probe.gates import State, is_record, open_gates
+from se_probe.gates import State, check_readable, is_record, open_gates
 
 __all__ = ["find_cached", "missing_images", "record_attributes"]
 
@@ -115,7 +115,7 @@ def _pick(
     for record in records:
         names = record["image_id"].values
         here = [i for i, name in enumerate(names) if name in missing]
-        if here:
+        if here and _is_readable(record):
             is_all = len(here) == len(names)
             parts.append(record if is_all else record.isel(image=here))
             missing -= {names[i] for i in here}
@@ -126,6 +126,15 @@ def _is_usable(record: xr.DataArray, images: ImageList) -> bool:
     is_done = bool((record["state"].values != State.NOT_RECORDED).all())
     is_of_them = record.attrs.get("files_stamp") == images.stamp
     return is_done and is_of_them and record.attrs["label_set"] == images.label_set
+
+
+def _is_readable(record: xr.DataArray) -> bool:
+    """Whether no batch is damaged; those that are will be recorded again."""
+    try:
+        check_readable(record)
+    except GateRecordError:
+        return False
+    return True
 
 
 def _joined(parts: list[xr.DataArray], ids: list[str]) -> xr.DataArray:

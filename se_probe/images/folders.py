@@ -10,7 +10,13 @@ from se_probe.errors import ImagesError
 from se_probe.images.decode import SUFFIXES, decode_picture, decoder
 from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Mode
-from se_probe.images.splits import find_split, is_image, visible_folders, walk_images
+from se_probe.images.splits import (
+    FoundSplit,
+    find_split,
+    is_image,
+    visible_folders,
+    walk_images,
+)
 
 __all__ = ["folder_pictures"]
 
@@ -42,8 +48,8 @@ def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
     root = Path(folder).expanduser()
     _check_is_folder(root)
     try:
-        base, note = find_split(root, split)
-        rows = _list_images(root, base)
+        found = find_split(root, split)
+        rows = _list_images(root, found)
     except OSError as error:
         raise ImagesError(
             f"{error.filename} could not be listed ({error.strerror})"
@@ -54,12 +60,12 @@ def folder_pictures(folder: str | Path, split: str, mode: Mode) -> Pictures:
         "kind": "folder",
         "name": root.resolve().name,
         "path": str(folder),
-        "split": None if base == root else split,
+        "split": split if found.note else None,
         "decoder": decoder(mode),
     }
     image_ids, class_names = zip(*rows, strict=True)
     read = partial(_read_file, root, image_ids, mode)
-    notes = (note,) if note else ()
+    notes = (found.note,) if found.note else ()
     return Pictures(facts, image_ids, class_names, read, notes=notes)
 
 
@@ -73,12 +79,15 @@ def _check_is_folder(root: Path) -> None:
         raise ImagesError(f"there is no image folder {root}")
 
 
-def _list_images(root: Path, base: Path) -> list[tuple[str, str]]:
+def _list_images(root: Path, found: FoundSplit) -> list[tuple[str, str]]:
     """Path below `root` and class of each image, sorted by class, then by path."""
+    base = found.base
+    folders = {name: base / name / found.inner for name in _class_folders(base)}
     rows = [
         (path.relative_to(root).as_posix(), name)
-        for name in _class_folders(base)
-        for path in walk_images(base / name, root)
+        for name, folder in folders.items()
+        if folder.is_dir()
+        for path in walk_images(folder, root)
     ]
     if not rows:
         raise ImagesError(

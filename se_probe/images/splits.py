@@ -3,12 +3,19 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from se_probe.errors import ImagesError
 from se_probe.images.decode import SUFFIXES
 
-__all__ = ["find_split", "is_image", "visible_folders", "walk_images"]
+__all__ = [
+    "FoundSplit",
+    "find_split",
+    "is_image",
+    "visible_folders",
+    "walk_images",
+]
 
 # What file servers and systems leave beside or between pictures.
 _LEFTOVERS = frozenset(
@@ -32,12 +39,32 @@ _KINDS = {
 _MEANT = {"train": ("train",), "test": ("test", "val"), "val": ("val",)}
 
 
-def find_split(root: Path, split: str) -> tuple[Path, str]:
-    """The folder that holds the classes, and what is to be said of the choice.
+@dataclass(frozen=True)
+class FoundSplit:
+    """Where the pictures of a split lie.
+
+    Parameters
+    ----------
+    base : Path
+        The folder that holds the class folders.
+    inner : str
+        Folder of the split within each class; "" where there is none.
+    note : str
+        What is to be said of the choice; "" where there are no splits.
+    """
+
+    base: Path
+    inner: str = ""
+    note: str = ""
+
+
+def find_split(root: Path, split: str) -> FoundSplit:
+    """Where the pictures of a split lie, and what is to be said of the choice.
 
     Subfolders that are called like splits and hold class folders (or hold the same
     class folders as one that is called so) are splits, also one folder further down.
-    A folder that is called like a split and holds pictures is a class.
+    A folder that is called like a split and holds pictures is a class. Where a class
+    folder itself holds folders called like several splits, they are splits too.
 
     Parameters
     ----------
@@ -48,26 +75,80 @@ def find_split(root: Path, split: str) -> tuple[Path, str]:
 
     Returns
     -------
-    tuple of Path and str
-        `root` and "" where there are no splits.
+    FoundSplit
 
     Raises
     ------
     ImagesError
         If there is no such split, or it is not clear which one is meant.
     """
+    inner_splits = _splits_in_classes(root)
+    if inner_splits:
+        return _in_each_class(root, inner_splits, split)
     parent, splits = _splits_below(root)
     if not splits:
         if split not in {"train", "test"}:
             raise ImagesError(f"{root} holds no splits, so there is no split {split!r}")
-        return root, ""
+        return FoundSplit(root)
     chosen = _pick(root, splits, split)
     inner = visible_folders(parent / chosen)
     base = parent / chosen
     if len(inner) == 1 and _kind(inner[0]) == _kind(chosen) and _holds(base / inner[0]):
         base = base / inner[0]  # seg_train/seg_train/CLASS
     where = base.relative_to(root).as_posix()
-    return base, f"{where} is taken of the splits {', '.join(splits)} of {root}"
+    note = f"{where} is taken of the splits {', '.join(splits)} of {root}"
+    return FoundSplit(base, note=note)
+
+
+def _splits_in_classes(root: Path) -> list[str]:
+    """Names of the splits that lie within class folders, CLASS/train and CLASS/val."""
+    names = visible_folders(root)
+    if all(map(_kind, names)):
+        return []  # the splits lie above the classes
+    splits: set[str] = set()
+    for name in names:
+        held = [each for each in visible_folders(root / name) if _kind(each)]
+        filled = [each for each in held if _holds_pictures(root / name / each)]
+        if len(set(map(_kind, filled))) > 1:
+            splits.update(filled)
+    return sorted(splits)
+
+
+def _holds_pictures(folder: Path) -> bool:
+    return any(map(is_image, folder.iterdir()))
+
+
+def _in_each_class(root: Path, splits: list[str], split: str) -> FoundSplit:
+    """The split of that name in each class; asked for where classes differ in it."""
+    outside = _outside(root, splits)
+    if outside and split not in splits:
+        raise ImagesError(
+            f"the classes of {root} hold the splits {' and '.join(splits)}, but "
+            f"{outside} lies in none of them. Give --split {splits[0]} or another of "
+            "them to take it alone, or move the pictures outside of them"
+        )
+    chosen = _pick(root, splits, split)
+    note = (
+        f"{chosen} is taken of the splits {', '.join(splits)} in each class of {root}"
+    )
+    empty = [
+        name
+        for name in visible_folders(root)
+        if not (root / name / chosen).is_dir()
+        or not walk_images(root / name / chosen, root)
+    ]
+    if empty:
+        note += f"; no pictures of it, so left out: {', '.join(empty)}"
+    return FoundSplit(root, chosen, note)
+
+
+def _outside(root: Path, splits: list[str]) -> str:
+    """First picture that lies in a class and in none of its splits; "" for none."""
+    for name in visible_folders(root):
+        for path in walk_images(root / name, root):
+            if path.relative_to(root).parts[1] not in splits:
+                return path.relative_to(root).as_posix()
+    return ""
 
 
 def _splits_below(root: Path) -> tuple[Path, list[str]]:

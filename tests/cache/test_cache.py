@@ -223,3 +223,25 @@ def test_damaged_lists_and_records_are_replaced(ckpt, tmp_path, name):
     gates = cached_record(asked)
 
     xr.testing.assert_identical(gates.drop_attrs().load(), expected.drop_attrs())
+
+
+@pytest.mark.parametrize("name", ["gate/c/1/0", "predicted/c/1", "state/c/1"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
+def test_a_damaged_batch_is_recorded_again_by_the_same_request(
+    ckpt, tmp_path, name, damage
+):
+    asked = request(ckpt, "4")
+    expected = cached_record(asked).load()
+    [chunk] = (path for path in tmp_path.rglob("*") if str(path).endswith(name))
+    content = chunk.read_bytes()
+    if damage == "delete":
+        chunk.unlink()
+    else:
+        changed = bytes([content[0] ^ 255]) + content[1:]
+        chunk.write_bytes(changed if damage == "flip" else content[:-3])
+
+    gates, n_recorded = recorded_now(asked)
+
+    xr.testing.assert_identical(gates.drop_attrs().load(), expected.drop_attrs())
+    assert n_recorded == gates.sizes["image"]
+    assert chunk.read_bytes() == content

@@ -67,6 +67,8 @@ def test_a_split_is_asked_for_by_kind_or_by_name(tmp_path, split, folder):
         (["cat/left/0.png", "dog/left/0.png"], ["cat", "dog"]),
         (["test tube/0.png", "beaker/0.png"], ["beaker", "test tube"]),
         (["cat/images/0.png"], ["cat"]),
+        (["cat/train/0.png", "dog/train/0.png"], ["cat", "dog"]),
+        (["toys/train/0.png", "toys/ball/0.png"], ["toys", "toys"]),
     ],
 )
 def test_classes_stay_classes(tmp_path, files, classes):
@@ -128,3 +130,40 @@ def test_what_file_servers_leave_is_no_class_and_no_picture(tmp_path, left):
     images = open_images(tmp_path, SMALL)
 
     assert images.image_ids == ("cat/0.png",)
+
+
+def in_classes(splits, classes=("cat", "dog")):
+    return [f"{name}/{split}/0.png" for split in splits for name in classes]
+
+
+@pytest.mark.parametrize(
+    ("files", "split", "folder"),
+    [
+        (in_classes(["train", "val"]), "test", "val"),
+        (in_classes(["train", "val", "test"]), "test", "test"),
+        (in_classes(["Training", "Testing"]), "train", "Training"),
+        (in_classes(["train", "val"]), "val", "val"),
+        ([*in_classes(["train", "val"]), "cat/0.png"], "val", "val"),
+        (in_classes(["train", "val"], ["cat", "dog", "test tube"]), "test", "val"),
+        (in_classes(["train", "val"], ["cat"]), "test", "val"),
+        ([*in_classes(["train", "val"]), "newt/train/0.png"], "test", "val"),
+    ],
+)
+def test_splits_within_classes_are_not_mixed(tmp_path, files, split, folder):
+    images = open_images(make(tmp_path, *files), SMALL, split=split)
+
+    expected = sorted(file for file in files if f"/{folder}/" in file)
+    assert list(images.image_ids) == expected
+    assert images.class_names[0] == "cat"
+    assert images.notes[0].startswith(f"{folder} is taken of the splits ")
+    left_out = "; no pictures of it, so left out: newt" * ("newt" in files[-1])
+    assert images.notes[0].endswith(f" in each class of {tmp_path}{left_out}")
+    assert reopen_images(images.source, SMALL).source == images.source
+
+
+@pytest.mark.parametrize("extra", ["cat/1.png", "frog/1.png", "cat/more/1.png"])
+def test_pictures_outside_the_splits_of_classes_are_asked_about(tmp_path, extra):
+    make(tmp_path, *in_classes(["train", "val"]), extra)
+
+    with pytest.raises(ImagesError, match=f"{extra} lies in none .* --split train"):
+        open_images(tmp_path, SMALL)
