@@ -76,7 +76,7 @@ def test_figures_and_json_are_written(made, tmp_path):
 
     assert {path.name for path in folder.iterdir()} == {
         *("heatmap_run1_seed0.png", "heatmap_run2_seed0.png", "heatmap_run3_seed1.png"),
-        *("side_by_side_SE_2_1.png", "reproduce.json"),
+        *("side_by_side_SE_2_1.png", "side_by_side_SE_2_1.txt", "reproduce.json"),
     }
     assert facts == json.loads(json.dumps(made.facts()))
     assert facts["is_reproduced"] is True
