@@ -45,6 +45,14 @@ class TinyNet(nn.Module):
         return self.head(self.layer2(self.layer1(x)).mean((2, 3)))
 
 
+class IdleNet(TinyNet):
+    """The same with a block that it holds and never calls."""
+
+    def __init__(self, n_classes: int = 4):
+        super().__init__(n_classes)
+        self.idle = SEBlock(6, reduction=2)
+
+
 class Scale(nn.Module):
     """Multiplication of each channel by a constant."""
 

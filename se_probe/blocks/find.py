@@ -14,7 +14,7 @@ from se_probe.blocks.names import (
     stages_and_numbers,
     stride,
 )
-from se_probe.blocks.notes import notes_of
+from se_probe.blocks.notes import constant_notes, missed_notes
 from se_probe.blocks.probe import Hit, Probe, as_it_was, run_probe
 from se_probe.blocks.watch import unwrap
 from se_probe.errors import BlockError
@@ -34,13 +34,20 @@ class Findings:
     ----------
     blocks : list of FoundBlock
         In the order in which the network runs them; may be empty.
-    notes : tuple of str
-        A sentence on everything that looks like a block and is not among them, and on
-        blocks whose gates do not depend on the sample.
+    missed : tuple of str
+        A sentence on everything that looks like a block and is not among them.
+    constant : tuple of str
+        A sentence on blocks whose gates do not depend on the sample, if there are any.
     """
 
     blocks: list[FoundBlock]
-    notes: tuple[str, ...] = ()
+    missed: tuple[str, ...] = ()
+    constant: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All sentences."""
+        return self.missed + self.constant
 
 
 def find_se_blocks(
@@ -70,8 +77,9 @@ def find_se_blocks(
     Raises
     ------
     BlockError
-        If there is no SE block; with `strict` also for everything that would be warned
-        of. The network's own errors, where it does not take the batch, come through.
+        If there is no SE block; with `strict` also for anything that looks like one
+        and is none. The network's own errors, where it does not take the batch, come
+        through.
 
     Warns
     -----
@@ -124,12 +132,14 @@ def examine_network(
         first = map_inputs(lambda tensor: tensor[:1], batch)
         macs = macs_by_module(model, to_device_of(model, first))
     hits = [hit for hit in probe.hits if probe.calls[hit.product.path] == 1]
-    notes = notes_of(model, probe, hits)
+    missed, constant = missed_notes(model, probe, hits), constant_notes(hits)
     if not hits:
-        raise BlockError(_none_found(model, notes))
-    if strict and notes:
-        raise BlockError(notes[0])
-    return Findings(_described(model, hits, inputs, macs), tuple(notes))
+        raise BlockError(_none_found(model, missed))
+    if strict and missed:
+        raise BlockError(missed[0])
+    return Findings(
+        _described(model, hits, inputs, macs), tuple(missed), tuple(constant)
+    )
 
 
 def _none_found(model: nn.Module, notes: list[str]) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 from se_probe.blocks.found import excitation_names, kind_of_class
 from se_probe.blocks.probe import Hit, Probe
 
-__all__ = ["notes_of"]
+__all__ = ["constant_notes", "missed_notes"]
 
 # What hand-written SE blocks are called: SELayer, SEBlock, SqueezeExcite, ECALayer ...
 _SE_LIKE = re.compile(
@@ -20,8 +20,8 @@ _SE_LIKE = re.compile(
 _MAX_NAMED = 3
 
 
-def notes_of(model: nn.Module, probe: Probe, hits: Sequence[Hit]) -> list[str]:
-    """A sentence for each kind of thing that is no recordable block, or a constant one.
+def missed_notes(model: nn.Module, probe: Probe, hits: Sequence[Hit]) -> list[str]:
+    """A sentence for each kind of thing that is no recordable block.
 
     Parameters
     ----------
@@ -48,7 +48,6 @@ def notes_of(model: nn.Module, probe: Probe, hits: Sequence[Hit]) -> list[str]:
         *_each(model, repeated, _REPEATED),
         *_each(model, list(probe.parts), _PARTS),
         *_each(model, list(probe.branches), _BRANCHES),
-        *_constant(hits),
     ]
 
 
@@ -148,7 +147,8 @@ def _ancestors(path: str) -> Iterator[str]:
         yield path
 
 
-def _constant(hits: Sequence[Hit]) -> list[str]:
+def constant_notes(hits: Sequence[Hit]) -> list[str]:
+    """A sentence on blocks whose gates were the same for both samples, if any were."""
     constant = [
         h.product.path for h in hits if torch.allclose(h.rows[0], h.rows[1], atol=1e-6)
     ]

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from se_probe.cli.console import print_json, print_table, say
-from se_probe.cli.options import ANY_WEIGHTS, Flag, WeightsOptions, at_least
+from se_probe.cli.options import (
+    ANY_WEIGHTS,
+    Flag,
+    Shape,
+    WeightsOptions,
+    at_least,
+)
 from se_probe.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +41,8 @@ def inspect(
     *,
     weights: WeightsOptions = ANY_WEIGHTS,
     image_size: Annotated[int | None, at_least(8)] = None,
+    input_shape: Shape = None,
+    strict: Flag = False,
     diagram: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     json: Flag = False,
 ) -> None:
@@ -47,6 +55,10 @@ def inspect(
     ----------
     image_size
         Side of the input; default: the network's own. Gates depend on it.
+    input_shape
+        Shape of one input, such as 1,80,300, where it is no square picture.
+    strict
+        Stop at anything that looks like an SE block and cannot be recorded.
     diagram
         Draw the network too: .svg, .png or .pdf (needs Graphviz).
     json
@@ -58,11 +70,13 @@ def inspect(
         from se_probe.diagram import check_drawable
 
         check_drawable(diagram)
-    from se_probe.blocks import find_se_blocks, network_facts
+    from se_probe.blocks import examine_network, network_facts
 
-    network, noise = _network(weights, image_size)
-    blocks = find_se_blocks(network.model, noise)
+    network, noise = _network(weights, image_size, input_shape)
+    found = examine_network(network.model, noise, strict=strict)
+    blocks = found.blocks
     facts = network_facts(network.model, blocks, noise, network.architecture)
+    facts["notes"] = list(found.notes)
     if json:
         print_json(facts)
     else:
@@ -73,7 +87,9 @@ def inspect(
 
 
 def _network(
-    weights: WeightsOptions, image_size: int | None
+    weights: WeightsOptions,
+    image_size: int | None,
+    input_shape: tuple[int, ...] | None,
 ) -> "tuple[Network, Tensor]":
     """The network, and two images of noise of its size."""
     import torch
@@ -84,11 +100,8 @@ def _network(
         network = build_network(str(weights.arch))
     else:
         network = weights.open()
-    n_channels, height, width = network.preprocessing.input_size
-    size = (image_size or height, image_size or width)
-    noise = torch.randn(
-        2, n_channels, *size, generator=torch.Generator().manual_seed(0)
-    )
+    shape = network.preprocessing.resized(image_size, input_shape).input_size
+    noise = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     return network, noise
 
 
@@ -103,7 +116,6 @@ def _draw(
 
 def _print(facts: dict[str, Any]) -> None:
     blocks, stages = facts["blocks"], facts["stages"]
-    height, width = facts["image_size"]
     print_table(
         f"SE blocks of {facts['architecture']}",
         list(_COLUMNS.values()),
@@ -115,7 +127,7 @@ def _print(facts: dict[str, Any]) -> None:
     }
     rows = [[f"stage {stage['stage']}", *_costs(stage, facts)] for stage in stages]
     print_table(
-        f"In all, at {height} x {width}",
+        f"In all, at {' x '.join(map(str, facts['image_size']))}",
         ["", "blocks", "channels", "parameters", "%", "multiply-adds", "%"],
         [
             *rows,
@@ -123,6 +135,8 @@ def _print(facts: dict[str, Any]) -> None:
             ["network", None, None, facts["parameters"], 100.0, facts["macs"], 100.0],
         ],
     )
+    for note in facts["notes"]:
+        print(f"note: {note}")
 
 
 def _costs(part: dict[str, Any], facts: dict[str, Any]) -> list[Any]:

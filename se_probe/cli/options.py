@@ -38,6 +38,7 @@ __all__ = [
     "Quiet",
     "RunOptions",
     "SampleOptions",
+    "Shape",
     "SourceOptions",
     "TrainingOptions",
     "WeightsOptions",
@@ -76,6 +77,21 @@ def _workers(kind: Any, tokens: "Sequence[Token]") -> int | Literal["auto"]:
 Workers = Annotated[
     int | Literal["auto"],
     Parameter(converter=_workers, metavar="N", allow_leading_hyphen=True),
+]
+
+
+def _shape(kind: Any, tokens: "Sequence[Token]") -> tuple[int, ...]:
+    sides = split_list(tokens[0].value)
+    if not sides or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise ValueError(
+            f"takes whole numbers from 1 with commas between; got {tokens[0].value!r}"
+        )
+    return tuple(map(int, sides))
+
+
+Shape = Annotated[
+    tuple[int, ...] | None,
+    Parameter(converter=_shape, metavar="SHAPE", n_tokens=1),
 ]
 Flag = Annotated[bool, Parameter(show_default=False)]
 Quiet = Annotated[bool, Parameter(alias="-q", show_default=False)]
@@ -197,18 +213,17 @@ class ImagesOptions(SourceOptions):
     ----------
     batch_size
         Images per batch.
+    input_shape
+        Shape of one input, such as 1,80,300, where it is no square picture.
     """
 
     batch_size: Positive = 32
+    input_shape: Shape = None
 
     def resized(self, network: "Network") -> "Network":
-        """The network for images of `--image-size`, as it is then saved too."""
-        if self.image_size is None:
-            return network
-        n_channels = network.preprocessing.input_size[0]
-        size = (n_channels, self.image_size, self.image_size)
-        preprocessing = replace(network.preprocessing, input_size=size)
-        return replace(network, preprocessing=preprocessing)
+        """The network for inputs of the size asked for, as it is then saved too."""
+        size = self.image_size, self.input_shape
+        return replace(network, preprocessing=network.preprocessing.resized(*size))
 
     def open(
         self, network: "Network", *, split: str | None = None, quiet: bool = False

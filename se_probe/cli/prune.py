@@ -10,6 +10,7 @@ from se_probe.cli.options import (
     ANY_NETWORK,
     ANY_SAMPLE,
     TO_THE_READER,
+    Flag,
     NetworkOptions,
     OptionalPositive,
     OutputOptions,
@@ -39,6 +40,7 @@ def prune(
     choice: ChoiceOptions = BY_NAME,
     tuning: TuningOptions = NO_TUNING,
     images: SampleOptions = ANY_SAMPLE,
+    strict: Flag = False,
     threads: OptionalPositive = None,
     files: FilesOptions = NO_FILES,
     output: OutputOptions = TO_THE_READER,
@@ -59,6 +61,8 @@ def prune(
         its gates were 1. Default: frozen, if there is something to calibrate with.
     gates
         Gate record of this checkpoint.
+    strict
+        Stop at anything that looks like an SE block and cannot be recorded.
     threads
         Number of CPU threads.
     """
@@ -74,6 +78,8 @@ def prune(
     job = PruneJob(network, images, output)
     teacher, epochs = tuning.teacher(job.network), tuning.finetune
     job.check_finetuning(epochs)
+    if strict:
+        job.check_blocks()
     with pinned_numerics(threads):
         if choice.is_asked:
             pruned = job.within(choice, goal)

@@ -54,6 +54,13 @@ class PruneJob:
             train = self.images.open(self.network, split="train", quiet=True)
             check_finetuning(self.network, train)
 
+    def check_blocks(self) -> None:
+        """Refuse a network in which anything looks like a block and is none."""
+        from se_probe.blocks import examine_network
+        from se_probe.pruning import noise_images
+
+        examine_network(self.network.model, noise_images(self.network), strict=True)
+
     def drop(
         self,
         names: list[str],

@@ -51,7 +51,8 @@ def record(
         What to record beside the gates: squeeze (mean of each channel of the feature
         map), energy (its mean square), or both.
     strict
-        Stop at an image that cannot be read.
+        Stop at an image that cannot be read, and at anything that looks like an SE
+        block and cannot be recorded.
     part
         Share of the batches to record first, such as 3/8.
     force
@@ -86,7 +87,8 @@ def record(
         ) from None
     summary = record_summary(gates)
     if output.json:
-        print_json(summary | {"record": str(out)})
+        notes = list(gates.attrs.get("notes", ()))
+        print_json(summary | {"record": str(out), "notes": notes})
     else:
         say_summary(summary, str(out))
 

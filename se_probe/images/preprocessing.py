@@ -1,7 +1,7 @@
 """How a picture becomes the numbers that a network takes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, cast
 
 from PIL import Image
@@ -127,6 +127,51 @@ class Preprocessing:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
         }
+
+    def resized(
+        self, side: int | None = None, shape: Sequence[int] | None = None
+    ) -> "Preprocessing":
+        """The same for inputs of another size: the one place that decides their shape.
+
+        Parameters
+        ----------
+        side : int, optional
+            Of square pictures.
+        shape : sequence of int, optional
+            Of one sample, such as (channels, length). Where it has another number of
+            channels, values are left as they are: mean 0, std 1.
+
+        Returns
+        -------
+        Preprocessing
+
+        Raises
+        ------
+        ImagesError
+            If both are given, or a side for inputs that are no pictures.
+
+        Examples
+        --------
+        >>> Preprocessing().resized(32).input_size
+        (3, 32, 32)
+        >>> Preprocessing().resized(shape=(5, 40)).is_picture
+        False
+        """
+        if side is None and shape is None:
+            return self
+        if side is not None and shape is not None:
+            raise ImagesError("give the size of the input once: its side or its shape")
+        if shape is None and len(self.input_size) != 3:
+            raise ImagesError(
+                "a side is that of a picture, and the network takes inputs of shape "
+                f"{self.input_size}: give the whole shape (--input-shape)"
+            )
+        new = (self.input_size[0], side, side) if shape is None else tuple(shape)
+        n_channels = new[0] or 0
+        if n_channels == len(self.mean):
+            return replace(self, input_size=new)
+        scale = {"mean": (0.0,) * n_channels, "std": (1.0,) * n_channels}
+        return replace(self, input_size=new, **scale)
 
     @property
     def is_picture(self) -> bool:

@@ -1,7 +1,6 @@
 """From what the user names to labelled images."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,13 +176,7 @@ def _as_used(preprocessing: Preprocessing | None, pictures: Pictures) -> Preproc
     """The preprocessing, with the shape of what is given as it is."""
     if pictures.shape is None:
         return preprocessing or Preprocessing()
-    if preprocessing is None:
-        shape, n = pictures.shape, pictures.shape[0]
-        if n == 3:
-            return Preprocessing(shape)
-        # Mean and deviation of ImageNet are of three colours; these are as they are.
-        return Preprocessing(shape, mean=(0.0,) * n, std=(1.0,) * n)
-    return replace(preprocessing, input_size=pictures.shape)
+    return (preprocessing or Preprocessing()).resized(shape=pictures.shape)
 
 
 def _pictures(

@@ -32,6 +32,7 @@ from se_probe.pruning.runtimes import (
     RuntimeTimes,
     time_runtimes,
 )
+from se_probe.pruning.sameness import noise_images
 from se_probe.pruning.saving import TimeGoal
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "finetune_network",
     "int8_network",
     "least_images",
+    "noise_images",
     "plain_architecture",
     "plain_state_dict",
     "plan_budget",

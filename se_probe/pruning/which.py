@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from se_probe.blocks import FoundBlock, find_se_blocks
+from se_probe.blocks import FoundBlock, examine_network
 from se_probe.checkpoints import Network
 from se_probe.errors import BlockError, BlockNameError
 from se_probe.gates import match_blocks
@@ -41,10 +41,11 @@ def meant_blocks(
     """
     removed = network.provenance.removed_blocks
     try:
-        with warnings.catch_warnings():
-            # Whether gates differ between two images of noise says nothing here.
-            warnings.simplefilter("ignore", UserWarning)
-            found = find_se_blocks(network.model, images)
+        findings = examine_network(network.model, images)
+        found = findings.blocks
+        # Whether gates differ between two images of noise says nothing here.
+        for note in findings.missed:
+            warnings.warn(note, stacklevel=2)
     except BlockError:
         if not removed:
             raise

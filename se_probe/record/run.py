@@ -11,7 +11,7 @@ import xarray as xr
 import zarr
 from torch import nn
 
-from se_probe.blocks import FoundBlock, find_se_blocks
+from se_probe.blocks import FoundBlock, examine_network
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError
 from se_probe.gates import (
@@ -94,8 +94,9 @@ def record_gates(
         CPU threads. Their number changes the last float bits, so a record that is
         continued keeps its own. Default: as torch is set.
     strict : bool
-        Stop at the first image that cannot be read; otherwise it is skipped and has
-        state `SKIPPED` in the record.
+        Stop at the first image that cannot be read (otherwise it is skipped and has
+        state `SKIPPED` in the record), and at anything that looks like an SE block and
+        is none (otherwise the record's attribute `notes` names it).
     overwrite : bool
         Begin anew if `out` exists.
     part : tuple of int, optional
@@ -138,11 +139,14 @@ def record_gates(
         remove_record(out)
     labels = label_images(images, network.class_names)
     network = replace(network, class_names=labels.class_names)
-    begun = begun_attributes(out)
+    begun, notes = begun_attributes(out), tuple[str, ...]()
     with pinned_numerics(threads or begun.get("threads")) as n_threads:
         first = images.batch(0)
         if blocks is None:
-            blocks = find_se_blocks(network.model, first)
+            findings = examine_network(network.model, first, strict=strict)
+            blocks, notes = findings.blocks, findings.notes
+            for note in notes:
+                warnings.warn(note, stacklevel=2)
         settings: dict[str, Any] = {
             "precision": precision,
             "compile": compile,
@@ -151,6 +155,7 @@ def record_gates(
         if context:
             settings["context"] = ", ".join(context)
         facts = provenance(network, images, first, blocks, settings)
+        facts["notes"] = list(notes)
         group, has_begun = begin_or_join(out, facts, labels, images, attrs or {})
         with running_network(
             network.model,

@@ -1,8 +1,7 @@
 """The images to run a network over, where they need not be named."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ def open_images_of(
     *,
     root: str | Path | None = None,
     image_size: int | None = None,
+    input_shape: Sequence[int] | None = None,
     **options: Any,
 ) -> LabelledImages:
     """Images for a network, prepared as it needs them.
@@ -35,6 +35,8 @@ def open_images_of(
         this machine did it.
     image_size : int, optional
         Side of the input. Default: the network's own.
+    input_shape : sequence of int, optional
+        Its whole shape instead.
     **options
         Of :func:`~se_probe.images.open_images`.
 
@@ -48,10 +50,7 @@ def open_images_of(
         If it is not known which images, or they are not there.
     """
     source, root = _source(network, data, root)
-    preprocessing = network.preprocessing
-    if image_size is not None:
-        shape = (preprocessing.input_size[0], image_size, image_size)
-        preprocessing = replace(preprocessing, input_size=shape)
+    preprocessing = network.preprocessing.resized(image_size, input_shape)
     return open_images(source, preprocessing, root=root, **options)
 
 

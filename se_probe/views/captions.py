@@ -377,5 +377,6 @@ def _data(attrs: Mapping[Any, Any]) -> str:
     if n_images:
         parts.append(f"{n_images:,} images recorded")
     if size:
-        parts.append(f"{size[0]} x {size[-1]} pixels")
+        unit = "pixels" if len(size) == 2 else "positions"
+        parts.append(f"{' x '.join(map(str, size))} {unit}")
     return ", ".join(parts)

@@ -7,8 +7,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from se_probe.blocks import capture_gates, find_se_blocks, held_gates
+from se_probe.blocks import (
+    capture_gates,
+    examine_network,
+    find_se_blocks,
+    held_gates,
+)
 from se_probe.errors import BlockError
+from se_probe.models import SEBlock
 
 CHANNELS = 8
 
@@ -222,3 +228,19 @@ def test_what_is_no_channel_gate_is_not_taken(name, images):
         warnings.simplefilter("error")
         with pytest.raises(BlockError, match="no SE blocks"):
             find_se_blocks(Other().eval(), images)
+
+
+def test_what_is_missed_and_what_is_constant_are_named_apart(images):
+    model = seeded(FORMS["product"])
+    model.idle = SEBlock(CHANNELS)
+    with torch.no_grad():
+        model.up.weight.zero_()
+
+    findings = examine_network(model, images)
+
+    (missed,), (constant,) = findings.missed, findings.constant
+    assert "'idle' (SEBlock)" in missed
+    assert "the same for two different samples" in constant
+    assert findings.notes == (missed, constant)
+    with pytest.raises(BlockError, match="registered but never called"):
+        examine_network(model, images, strict=True)
