@@ -161,17 +161,18 @@ class Preprocessing:
             return self
         if side is not None and shape is not None:
             raise ImagesError("give the size of the input once: its side or its shape")
-        if shape is None and len(self.input_size) != 3:
-            raise ImagesError(
-                "a side is that of a picture, and the network takes inputs of shape "
-                f"{self.input_size}: give the whole shape (--input-shape)"
-            )
-        new = (self.input_size[0], side, side) if shape is None else tuple(shape)
-        n_channels = new[0] or 0
-        if n_channels == len(self.mean):
+        if side is not None:
+            if len(self.input_size) != 3:
+                raise ImagesError(
+                    "a side is that of a picture, and the network takes inputs of shape "
+                    f"{self.input_size}: give the whole shape (--input-shape)"
+                )
+            return replace(self, input_size=(self.input_size[0], side, side))
+        new = tuple(shape or ())
+        n = new[0] if new else 0
+        if n == len(self.mean):
             return replace(self, input_size=new)
-        scale = {"mean": (0.0,) * n_channels, "std": (1.0,) * n_channels}
-        return replace(self, input_size=new, **scale)
+        return replace(self, input_size=new, mean=(0.0,) * n, std=(1.0,) * n)
 
     @property
     def is_picture(self) -> bool:
