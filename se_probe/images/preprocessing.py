@@ -164,8 +164,8 @@ class Preprocessing:
         if side is not None:
             if len(self.input_size) != 3:
                 raise ImagesError(
-                    "a side is that of a picture, and the network takes inputs of shape "
-                    f"{self.input_size}: give the whole shape (--input-shape)"
+                    "a side is that of a picture, and the network takes inputs of "
+                    f"shape {self.input_size}: give the whole shape (--input-shape)"
                 )
             return replace(self, input_size=(self.input_size[0], side, side))
         new = tuple(shape or ())
