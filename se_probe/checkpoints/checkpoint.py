@@ -9,11 +9,12 @@ from typing import Any
 import timm
 from torch import nn
 
-from se_probe.checkpoints.containers import read_container
+from se_probe.checkpoints.containers import damaged, read_container
 from se_probe.checkpoints.layouts import Evidence, evidence_in_names
 from se_probe.checkpoints.network import Provenance
 from se_probe.checkpoints.own import is_own, read_own
 from se_probe.checkpoints.weights import View, find_weights, views
+from se_probe.errors import CheckpointError
 from se_probe.files import file_sha256
 from se_probe.images import Preprocessing
 
@@ -116,7 +117,10 @@ def open_checkpoint(
     provenance = Provenance(path.name, file_sha256(path))
     if is_own(content):
         return _opened_own(read_own(content, path.name), provenance)
-    return _opened_foreign(content, provenance, part)
+    try:
+        return _opened_foreign(content, provenance, part)
+    except RecursionError as error:  # a dict that holds itself
+        raise CheckpointError(damaged(path.name, "it holds itself")) from error
 
 
 def _opened_own(content: Mapping[str, Any], provenance: Provenance) -> Checkpoint:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from se_probe.checkpoints.weights import View
@@ -166,4 +167,19 @@ def load_weights(
     if misfit:
         sentences = [f"{what}: {misfit}", advice or misfit.hint()]
         raise CheckpointError(". ".join(filter(None, sentences)))
+    for name, tensor in tensors.items():
+        kind = _unusual(tensor)
+        if kind:
+            raise CheckpointError(
+                f"{what}: {name} {kind}; save the weights as ordinary tensors"
+            )
     model.load_state_dict(dict(tensors), strict=False)
+
+
+def _unusual(tensor: Tensor) -> str:
+    """What keeps a tensor's values from being copied as they are; "" for nothing."""
+    if tensor.is_meta:
+        return "holds no values"
+    if tensor.layout != torch.strided:
+        return "is sparse"
+    return "is complex" if tensor.is_complex() else ""

@@ -56,8 +56,9 @@ def open_gates(source: str | Path | zarr.Group) -> xr.DataArray:
                 coord.dims,
                 strings(values) if _is_text(values) else values,
             )
-    check_gates(record)
-    _check_content(record, source)
+    with _reading(source):
+        check_gates(record)
+        _check_content(record, source)
     if "context" in group:
         record.encoding[_CONTEXT] = source
     return record

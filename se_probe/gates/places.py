@@ -78,7 +78,7 @@ class Place:
         content = self.read(key)
         try:
             return dict(json.loads(content).get("attributes", {}))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise GateRecordError(damage(self.path, f"{key}: {error}")) from error
 
 

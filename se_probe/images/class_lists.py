@@ -79,7 +79,7 @@ def read_class_names(path: str | Path) -> list[str]:
     if text.lstrip().startswith(("[", "{")):
         try:
             return class_list(json.loads(text))
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{path} is not valid JSON ({error})") from error
     names = [line.strip() for line in text.splitlines() if line.strip()]
     if not names:

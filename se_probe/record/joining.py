@@ -18,7 +18,7 @@ from se_probe.gates import (
 from se_probe.images import ImageLabels, LabelledImages
 from se_probe.record.provenance import check_same
 
-__all__ = ["begin_or_join", "begun_attributes", "check_request"]
+__all__ = ["begin_or_join", "begun_threads", "check_request"]
 
 
 def check_request(
@@ -61,13 +61,18 @@ def check_request(
         )
 
 
-def begun_attributes(out: str | Path | None) -> dict[str, Any]:
-    """Attributes of a record that was begun already; none where there is none.
+def begun_threads(out: str | Path | None) -> int | None:
+    """Number of CPU threads with which a record was begun; None where none says it.
 
     Returns
     -------
-    dict
+    int or None
     """
+    threads = _begun_attributes(out).get("threads")
+    return threads if isinstance(threads, int) and threads > 0 else None
+
+
+def _begun_attributes(out: str | Path | None) -> dict[str, Any]:
     if out is None or not is_record(out):
         return {}
     # Not by open_gates, which refuses a record with a damaged batch: it is mended here.
@@ -131,7 +136,7 @@ def begin_or_join(
 
 
 def _join(out: Path, facts: Mapping[str, Any], images: LabelledImages) -> zarr.Group:
-    check_same(begun_attributes(out), facts)
+    check_same(_begun_attributes(out), facts)
     group = open_group(out)
     n_channels = sum(int(block["channels"]) for block in facts["blocks"])
     if count_channels(group) != n_channels:

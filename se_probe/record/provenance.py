@@ -127,9 +127,13 @@ def _plain(key: str, value: Any) -> Any:
     """As JSON gives it back; without the path, which may be spelled in many ways."""
     if isinstance(value, Mapping):
         value = {key: value[key] for key in value if key != "path"}
-    if key == "blocks":
+    if key == "blocks" and _are_facts(value):
         value = [{name: block.get(name) for name in _OF_A_BLOCK} for block in value]
     return json.loads(json.dumps(value))
+
+
+def _are_facts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(fact, Mapping) for fact in value)
 
 
 def _device_name(device: torch.device) -> str:

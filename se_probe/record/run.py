@@ -32,7 +32,7 @@ from se_probe.images import (
 from se_probe.progress import Progress
 from se_probe.record.forward import Results, running_network
 from se_probe.record.given import Images, as_given
-from se_probe.record.joining import begin_or_join, begun_attributes, check_request
+from se_probe.record.joining import begin_or_join, begun_threads, check_request
 from se_probe.record.maps import check_context
 from se_probe.record.provenance import provenance
 from se_probe.record.work import rounds
@@ -139,8 +139,8 @@ def record_gates(
         remove_record(out)
     labels = label_images(images, network.class_names)
     network = replace(network, class_names=labels.class_names)
-    begun, notes = begun_attributes(out), tuple[str, ...]()
-    with pinned_numerics(threads or begun.get("threads")) as n_threads:
+    notes: Sequence[str] = ()
+    with pinned_numerics(threads or begun_threads(out)) as n_threads:
         first = images.batch(0)
         if blocks is None:
             findings = examine_network(network.model, first, strict=strict)

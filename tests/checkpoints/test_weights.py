@@ -6,7 +6,7 @@ import timm
 import torch
 
 from checkpoint_files import TINY, assert_same_weights, prefixed, seeded
-from se_probe.checkpoints import load_network
+from se_probe.checkpoints import build_network, load_network
 from se_probe.errors import CheckpointError
 
 
@@ -120,3 +120,26 @@ def test_half_precision_is_told(small, tmp_path):
     notes = load_network(tmp_path / "model.pt", TINY).notes
 
     assert any("are float16 in model.pt, and float32 in" in note for note in notes)
+
+
+def holding_itself(weights):
+    content = dict.fromkeys(["model"])
+    content["model"] = content
+    return content
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (lambda w: {k: v.to_sparse() for k, v in w.items()}, "is sparse; save"),
+        (lambda w: {k: v.to("meta") for k, v in w.items()}, "holds no values; save"),
+        (lambda w: {k: v + 0j for k, v in w.items()}, "is complex; save"),
+        (holding_itself, r"is damaged \(it holds itself\)"),
+    ],
+)
+def test_weights_that_cannot_be_copied_are_one_sentence(tmp_path, changed, sentence):
+    weights = build_network("se_lenet", seed=0).model.state_dict()
+    torch.save(changed(weights), tmp_path / "net.pth")
+
+    with pytest.raises(CheckpointError, match=sentence):
+        load_network(tmp_path / "net.pth", "se_lenet")

@@ -315,6 +315,8 @@ def test_class_names_of_a_file(tmp_path, text, expected):
         (None, "No such file"),
         (b"\n", "holds no class names; expected one a line, or JSON"),
         (b"[1,", "is not valid JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
+        (b"[" + b"9" * 5000 + b"]", "is not valid JSON"),
         (b"\xff\xfe\x00", "not a UTF-8 text"),
     ],
 )
