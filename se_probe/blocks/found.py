@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from se_probe.blocks.evidence import is_along_channels
 from se_probe.blocks.layout import Layout
-from se_probe.blocks.probe import Hit, as_it_was
+from se_probe.blocks.probe import Hit, as_it_was, gradients
 from se_probe.blocks.watch import unwrap
 from se_probe.running import Inputs, call_network, map_inputs, to_device_of
 
@@ -187,8 +187,10 @@ def _kind_of_weights(weights: Sequence[Tensor]) -> str:
 
 def macs_by_module(model: nn.Module, sample: Inputs) -> dict[str, int]:
     """Multiply-adds of convolutions and matrix products for one sample, by path."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        call_network(model, sample)
+    # The counter looks for the graph of each view of a parameter that needs gradients.
+    with torch.no_grad(), gradients(model, needed=False):
+        with FlopCounterMode(display=False) as counter:
+            call_network(model, sample)
     root = type(model).__name__
     return {
         name.removeprefix(root).removeprefix("."): sum(counts.values()) // 2

@@ -244,3 +244,23 @@ def test_what_is_missed_and_what_is_constant_are_named_apart(images):
     assert findings.notes == (missed, constant)
     with pytest.raises(BlockError, match="registered but never called"):
         examine_network(model, images, strict=True)
+
+
+class Token(Gated):
+    """Hands a learned tensor from module to module, as transformers do."""
+
+    def __init__(self):
+        super().__init__(FORMS["product"])
+        self.token, self.inner = nn.Parameter(torch.ones(1, 3, 1, 1)), nn.Identity()
+
+    def forward(self, x):
+        return super().forward(x + self.inner(self.token.expand(len(x), -1, -1, -1)))
+
+
+def test_a_learned_tensor_may_be_handed_to_a_module(images):
+    model = Token().eval()
+
+    (block,) = find_se_blocks(model, images)
+
+    assert block.channels == CHANNELS
+    assert all(parameter.requires_grad for parameter in model.parameters())
