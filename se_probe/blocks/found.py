@@ -188,9 +188,12 @@ def _kind_of_weights(weights: Sequence[Tensor]) -> str:
 def macs_by_module(model: nn.Module, sample: Inputs) -> dict[str, int]:
     """Multiply-adds of convolutions and matrix products for one sample, by path."""
     # The counter looks for the graph of each view of a parameter that needs gradients.
-    with torch.no_grad(), gradients(model, needed=False):
-        with FlopCounterMode(display=False) as counter:
-            call_network(model, sample)
+    with (
+        torch.no_grad(),
+        gradients(model, needed=False),
+        FlopCounterMode(display=False) as counter,
+    ):
+        call_network(model, sample)
     root = type(model).__name__
     return {
         name.removeprefix(root).removeprefix("."): sum(counts.values()) // 2

@@ -22,7 +22,7 @@ from se_probe.blocks.layout import Layout, is_one_position, possible_layouts
 from se_probe.blocks.watch import Product, watch_modules, watch_products
 from se_probe.running import Inputs, call_network, evaluating, map_inputs
 
-__all__ = ["Hit", "Probe", "as_it_was", "run_probe"]
+__all__ = ["Hit", "Probe", "as_it_was", "gradients", "run_probe"]
 
 _N_SAMPLES = 2
 _LARGEST_GATE = 1 << 16
@@ -272,13 +272,18 @@ def _unflattened(feature_map: Tensor, sides: tuple[int, ...]) -> tuple[int, ...]
 @contextmanager
 def as_it_was(model: nn.Module) -> Iterator[None]:
     """Evaluation mode with all parameters in the graph; both undone at the end."""
-    needed_grad = {p: p.requires_grad for p in model.parameters()}
+    with gradients(model, needed=True), evaluating(model):
+        yield
+
+
+@contextmanager
+def gradients(model: nn.Module, *, needed: bool) -> Iterator[None]:
+    """All parameters in the graph, or none; as they were at the end."""
+    before = {p: p.requires_grad for p in model.parameters() if p.is_floating_point()}
     try:
-        for parameter in needed_grad:
-            if parameter.is_floating_point():
-                parameter.requires_grad_(True)
-        with evaluating(model):
-            yield
+        for parameter in before:
+            parameter.requires_grad_(needed)
+        yield
     finally:
-        for parameter, requires_grad in needed_grad.items():
+        for parameter, requires_grad in before.items():
             parameter.requires_grad_(requires_grad)
