@@ -35,6 +35,12 @@ def own_cache(monkeypatch, tmp_path_factory) -> None:
     monkeypatch.setenv("SE_PROBE_CACHE", str(folder))
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Fresh networks are the same in every run of a test."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def tiny_network() -> Network:
     torch.manual_seed(0)

@@ -33,9 +33,6 @@ class Provenance:
         and for networks made in Python.
     sha256 : str
         Of the file; of the weights where there is no file.
-    weights : str, optional
-        Which weights of the file were asked for, where it holds those of several
-        networks, as in :func:`~se_probe.checkpoints.load_network`.
     data : mapping, optional
         What the network was trained on, as in `LabelledImages.source`.
     seed : int, optional
@@ -48,16 +45,19 @@ class Provenance:
         Images on which the network was pruned or tuned, by what they were used for
         ("calibrating", "choosing", "judging", "training"): id and sum of each, as in
         :func:`~se_probe.images.image_sums`.
+    weights : str, optional
+        Which weights of the file were asked for, where it holds those of several
+        networks, as in :func:`~se_probe.checkpoints.load_network`.
     """
 
     checkpoint: str = ""
     sha256: str = ""
-    weights: str | None = None
     data: Mapping[str, Any] | None = None
     seed: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     removed_blocks: tuple[Mapping[str, Any], ...] = ()
     seen_images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    weights: str | None = None
 
 
 @dataclass(frozen=True, init=False, eq=False)
