@@ -7,22 +7,20 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from se_probe.plots.block_axis import label_blocks, shade_stages
 from se_probe.plots.layout import (
     Width,
     add_note,
     add_title,
-    axes_size,
     finish,
     inches,
     set_margins,
 )
-from se_probe.plots.style import COLOURS, house_style, text_scale
+from se_probe.plots.style import COLOURS, LETTER_WIDTH, house_style, text_scale
 
 __all__ = ["figure_comparison"]
 
 _PANEL_HEIGHT = 1.25
-_LETTER_WIDTH = 0.062  # inches of one character at 7 points
-_LABEL_HEIGHT = 0.12
 _ALIKE: dict[str, dict[str, Any]] = {
     "correlation": {"color": COLOURS[0], "marker": "o", "label": "class means"},
     "cka": {"color": COLOURS[1], "marker": "s", "label": "images (linear CKA)"},
@@ -55,7 +53,7 @@ def figure_comparison(
     names = [str(name) for name in view["block"].values]
     with house_style():
         scale = text_scale()
-        bottom = 0.3 + _LETTER_WIDTH * max(map(len, names))
+        bottom = 0.3 + LETTER_WIDTH * max(map(len, names))
         fig = Figure((inches(width), (4 * _PANEL_HEIGHT + bottom + 0.4) * scale))
         axes = list(fig.subplots(4, 1, sharex=True))
         set_margins(fig, left=0.85, top=0.35, bottom=bottom)
@@ -67,8 +65,8 @@ def figure_comparison(
             ax.axhline(0, color="0.4", linewidth=0.6, zorder=1)
             ax.set_ylabel(label)
         for ax in axes:
-            _shade_stages(ax, view)
-        _name_blocks(axes[-1], names)
+            shade_stages(ax, view)
+            label_blocks(ax, names)
         fig.align_ylabels(axes)
         one, other = view.attrs["labels"]
         n = view.attrs["n_images"]
@@ -110,19 +108,3 @@ def _draw(ax: Axes, view: xr.Dataset, name: str, style: dict[str, Any]) -> None:
     if f"{name}_low" in view:
         low, high = (view[f"{name}_{end}"].values for end in ("low", "high"))
         ax.vlines(x, low, high, color=style["color"], linewidth=0.8)
-
-
-def _shade_stages(ax: Axes, view: xr.Dataset) -> None:
-    for x in np.flatnonzero(view["stage"].values % 2 == 1):
-        ax.axvspan(x - 0.5, x + 0.5, color="0.96", linewidth=0, zorder=0)
-    ax.grid(visible=False, axis="x")
-    ax.set_xlim(-0.5, view.sizes["block"] - 0.5)
-
-
-def _name_blocks(ax: Axes, names: list[str]) -> None:
-    room = axes_size(ax)[0] / len(names) / text_scale()
-    step = max(1, int(np.ceil(_LABEL_HEIGHT / room)))
-    is_narrow = room < _LETTER_WIDTH * (max(map(len, names)) + 1)
-    places = range(0, len(names), step)
-    rotation = 90 if is_narrow else 0
-    ax.set_xticks(places, [names[k] for k in places], rotation=rotation)

@@ -4,9 +4,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
-from se_probe.plots.depth import label_blocks, shade_stages
+from se_probe.plots.block_axis import label_blocks, shade_stages
 from se_probe.plots.layout import (
     Width,
     add_title,
@@ -16,7 +16,7 @@ from se_probe.plots.layout import (
     set_margins,
     share_legend,
 )
-from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
+from se_probe.plots.style import COLOURS, DASHES, house_style, plain_numbers, text_scale
 
 __all__ = ["figure_context", "figure_gates_by_squeeze", "plot_context"]
 
@@ -147,8 +147,7 @@ def figure_gates_by_squeeze(
         ax.set_ylabel("gate")
         ax.grid(visible=False)
         ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
-        # The style shows "$" as it is, and so matplotlib's powers of ten.
-        plain = FuncFormatter(lambda value, _: f"{value:g}")
+        plain = plain_numbers()
         label = "pairs of image and channel\n(logarithmic)"
         bar = fig.colorbar(hexagons, ax=ax, label=label, format=plain)
         bar.ax.yaxis.set_minor_formatter(NullFormatter())

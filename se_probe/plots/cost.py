@@ -8,7 +8,6 @@ import numpy.typing as npt
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from se_probe.plots.layout import (
     Width,
@@ -19,7 +18,14 @@ from se_probe.plots.layout import (
     set_margins,
     share_legend,
 )
-from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
+from se_probe.plots.style import (
+    COLOURS,
+    DASHES,
+    LETTER_WIDTH,
+    house_style,
+    plain_numbers,
+    text_scale,
+)
 
 __all__ = ["figure_block_costs", "figure_freezing_curve"]
 
@@ -38,7 +44,6 @@ _LINES = {
     "random": "frozen, other blocks in random order",
 }
 # Inches of one character at 7 points.
-_LETTER_WIDTH = 0.062
 # Divergences below this many nats are drawn near 0, whatever their logarithm.
 _SMALL_KL = 1e-3
 
@@ -110,7 +115,7 @@ def figure_freezing_curve(
     x = view["n_blocks"].to_numpy().astype(float)
     counts = [f"{n:.0f}" for n in x]
     with house_style():
-        above = 0.3 + _LETTER_WIDTH * max(map(len, added))
+        above = 0.3 + LETTER_WIDTH * max(map(len, added))
         fig, upper, lower = _two_panels(x, counts, above, width)
         lower.tick_params(axis="x", labelrotation=0)
         for name, label in _LINES.items():
@@ -133,7 +138,7 @@ def _two_panels(
     """Panels for KL and accuracy above each other, with names below."""
     fig = Figure((inches(width), 4.4 * text_scale()))
     upper, lower = fig.subplots(2, 1, sharex=True)
-    longest = _LETTER_WIDTH * max(map(len, names))
+    longest = LETTER_WIDTH * max(map(len, names))
     set_margins(fig, left=0.85, top=top, bottom=0.3 + longest)
     fig.subplots_adjust(hspace=0.1)
     lower.set_xticks(x, names, rotation=90)
@@ -175,7 +180,7 @@ def _shade_savings(
     edges = (np.flatnonzero(np.diff(parameters)) + 1).tolist()
     starts, stops = [0, *edges], [*edges, len(parameters)]
     groups = list(zip(starts, stops, strict=True))
-    n_letters = axes_size(upper)[0] / len(parameters) / _LETTER_WIDTH
+    n_letters = axes_size(upper)[0] / len(parameters) / LETTER_WIDTH
     is_narrow = any((b - a) * n_letters < len(f"{parameters[a]:,}") for a, b in groups)
     for number, (start, stop) in enumerate(groups):
         if number % 2 == 1:
@@ -217,8 +222,7 @@ def _scale_kl(ax: Axes, kl: npt.NDArray[np.floating]) -> None:
     ax.set_ylabel(f"KL divergence\n(nats per image, logarithmic\nabove {_SMALL_KL:g})")
     ax.axhline(_SMALL_KL, color="0.4", linewidth=0.6, linestyle=DASHES[2], zorder=1)
     ax.set_ylim(-0.2 * _SMALL_KL, 2 * largest)
-    # The style shows "$" as it is, and so matplotlib's powers of ten.
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(plain_numbers())
 
 
 def _title(view: xr.Dataset) -> str:

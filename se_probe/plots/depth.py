@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from se_probe.errors import UsageError
+from se_probe.plots.block_axis import label_blocks, shade_stages
 from se_probe.plots.layout import (
     Width,
     add_note,
     add_title,
-    axes_size,
     finish,
     given_or_new,
     inches,
@@ -27,10 +27,7 @@ __all__ = [
     "QUANTITIES",
     "Quantity",
     "figure_depth",
-    "label_blocks",
     "plot_depth_summary",
-    "room_for_blocks",
-    "shade_stages",
 ]
 
 Quantity = Literal[
@@ -56,9 +53,6 @@ _PANELS: dict[str, tuple[Quantity, ...]] = {
     "input\ndependence": ("input_dependence",),
     "share of\ngates": ("saturated_open", "saturated_closed"),
 }
-# Inches, of the name of a block at 7 points.
-_LABEL_HEIGHT = 0.115
-_LETTER_WIDTH = 0.07
 _PANEL_HEIGHT = 0.98
 # Inches of a figure in which legends find no room beside the panels.
 _NARROW = 5.0
@@ -255,32 +249,6 @@ def _why_unknown(quantities: Sequence[Quantity]) -> str:
     if all(name.startswith("saturated") for name in quantities):
         return "not known: gates do not end at 0 and 1"
     return "too few images"
-
-
-def shade_stages(ax: Axes, view: xr.Dataset) -> None:
-    """Tell the stages of a view along `block` apart by their background."""
-    for x in np.flatnonzero(view["stage"].values % 2 == 1):
-        ax.axvspan(x - 0.5, x + 0.5, color="0.96", linewidth=0, zorder=0)
-
-
-def label_blocks(ax: Axes, names: Sequence[str]) -> None:
-    """Names of the blocks on the x axis: all of them, or every second, third, ..."""
-    room = axes_size(ax)[0] / len(names) / text_scale()
-    is_narrow = room < _LETTER_WIDTH * max(map(len, names))
-    step = max(1, math.ceil(_LABEL_HEIGHT / room))
-    positions = range(0, len(names), step)
-    rotation = 90 if is_narrow else 0
-    ax.set_xticks(positions, [names[i] for i in positions], rotation=rotation)
-    ax.set_xlim(-0.5, len(names) - 0.5)
-    ax.grid(visible=False, axis="x")
-
-
-def room_for_blocks(ax: Axes) -> float:
-    """Inches that the names of the blocks and the axis's label take below axes."""
-    named = ax.get_xticklabels()
-    if not named or named[0].get_rotation() == 0:
-        return 0.36
-    return 0.3 + _LETTER_WIDTH * max(len(text.get_text()) for text in named)
 
 
 def _top(values: xr.Dataset) -> float:

@@ -7,7 +7,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from se_probe.plots.layout import (
     Width,
@@ -19,7 +18,14 @@ from se_probe.plots.layout import (
     set_margins,
     share_legend,
 )
-from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
+from se_probe.plots.style import (
+    COLOURS,
+    DASHES,
+    LETTER_WIDTH,
+    house_style,
+    plain_numbers,
+    text_scale,
+)
 
 __all__ = ["figure_exchange", "plot_exchange"]
 
@@ -54,7 +60,6 @@ _BECAME: dict[str, dict[str, Any]] = {
 }
 _APART = 0.09  # of the distance between blocks
 _PANEL_HEIGHT = 1.45
-_LETTER_WIDTH = 0.062  # inches of one character at 7 points
 # Divergences below this many nats are drawn near 0, whatever their logarithm.
 _SMALL_KL = 1e-3
 _SMALL_DIFFERENCE = 1e-2
@@ -121,7 +126,7 @@ def figure_exchange(
     n_panels = len(extents) + 1 + has_classes
     with house_style():
         names = [str(name) for name in view["block"].values]
-        bottom = 0.35 + _LETTER_WIDTH * max(map(len, names))
+        bottom = 0.35 + LETTER_WIDTH * max(map(len, names))
         height = n_panels * (_PANEL_HEIGHT + 0.25) + bottom
         fig = Figure((inches(width), height * text_scale()))
         axes = list(fig.subplots(n_panels, 1, sharex=True, squeeze=False).ravel())
@@ -159,7 +164,7 @@ def _plot_class_kl(view: xr.Dataset, extents: Sequence[str], ax: Axes) -> None:
         ax.vlines(at, low, high, color=style["color"], linewidth=0.8)
     ax.axhline(0, color="0.4", linewidth=0.6, zorder=1)
     ax.set_yscale("symlog", linthresh=_SMALL_DIFFERENCE)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(plain_numbers())
     ax.set_ylabel("difference of KL\n(nats per image)")
     ax.legend(loc="upper left", ncols=3)
     low_end, high_end = ax.get_ylim()
@@ -192,8 +197,7 @@ def _scale(ax: Axes, largest: float) -> None:
     ax.set_yscale("symlog", linthresh=_SMALL_KL)
     ax.axhline(_SMALL_KL, color="0.4", linewidth=0.6, linestyle=DASHES[2], zorder=1)
     ax.set_ylim(-0.2 * _SMALL_KL, 2 * max(largest, 10 * _SMALL_KL))
-    # The style shows "$" as it is, and so matplotlib's powers of ten.
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter(plain_numbers())
 
 
 def _name_blocks(ax: Axes, view: xr.Dataset) -> None:

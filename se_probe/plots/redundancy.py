@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from se_probe.plots.depth import label_blocks, room_for_blocks, shade_stages
+from se_probe.plots.block_axis import label_blocks, room_for_blocks, shade_stages
 from se_probe.plots.layout import (
     Width,
     add_title,
@@ -19,7 +19,7 @@ from se_probe.plots.layout import (
     share_legend,
 )
 from se_probe.plots.matrix import add_bar, draw_matrix
-from se_probe.plots.style import COLOURS, DASHES, house_style, text_scale
+from se_probe.plots.style import COLOURS, DASHES, house_style, plain_numbers, text_scale
 
 __all__ = ["figure_correlations", "figure_redundancy", "plot_redundancy"]
 
@@ -63,9 +63,8 @@ def plot_redundancy(view: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         for name, style in _LINES.items():
             drawn.plot(x, view[name].values, markersize=3, **style)
         drawn.set_yscale("log")
-        # The style shows "$" as it is, and so matplotlib's powers of ten.
         drawn.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-        drawn.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        drawn.yaxis.set_major_formatter(plain_numbers(",g"))
         drawn.yaxis.set_minor_formatter(NullFormatter())
         least = float(view[list(_LINES)].to_array().min(skipna=True))
         drawn.set_ylim(bottom=max(0.9, 0.6 * least))

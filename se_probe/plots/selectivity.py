@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from se_probe.plots.depth import label_blocks, room_for_blocks, shade_stages
+from se_probe.plots.block_axis import label_blocks, room_for_blocks, shade_stages
 from se_probe.plots.layout import (
     Width,
     add_title,

@@ -7,14 +7,13 @@ from matplotlib.figure import Figure
 from se_probe.plots.labels import short_name
 from se_probe.plots.layout import Width, finish, inches, letter
 from se_probe.plots.matrix import add_bar, draw_matrix, pooled
-from se_probe.plots.style import house_style, text_scale
+from se_probe.plots.style import LETTER_WIDTH, house_style, text_scale
 from se_probe.views import MAX_LABELLED
 
 __all__ = ["figure_similarity", "plot_similarity"]
 
 _NAME_LENGTH = 24
 _NAME_HEIGHT = 0.105  # inches, of a class name at 6.5 points
-_LETTER_WIDTH = 0.062
 _BAR = 0.65
 _ONE_LINE = 4.5  # inches of a figure in which the sample and the order fit one line
 _MAX_COLUMNS = 3
@@ -121,4 +120,4 @@ def _names_width(view: xr.Dataset) -> float:
     names = [short_name(str(n), _NAME_LENGTH) for n in view["class_name"].to_numpy()]
     if len(names) > MAX_LABELLED:
         return 0.0
-    return _LETTER_WIDTH * max(map(len, names))
+    return LETTER_WIDTH * max(map(len, names))

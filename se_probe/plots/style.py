@@ -10,6 +10,7 @@ import matplotlib.style
 import xarray as xr
 from matplotlib.cbook import normalize_kwargs
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from se_probe.errors import UsageError
 from se_probe.views import find_classes
@@ -18,6 +19,7 @@ __all__ = [
     "CLOUD",
     "COLOURS",
     "DASHES",
+    "LETTER_WIDTH",
     "N_CLEAR",
     "N_NAMED",
     "REFERENCE",
@@ -26,6 +28,7 @@ __all__ = [
     "class_styles",
     "cloud_alpha",
     "house_style",
+    "plain_numbers",
     "styles_of",
     "text_scale",
     "use_style",
@@ -55,6 +58,9 @@ _FONT_KEYS = (
 )
 # What `use_style` adds to the style of the package.
 _added: ContextVar[Mapping[str, Any] | None] = ContextVar("added", default=None)
+
+# Inches of one character at 7 points, as far as a margin has to know.
+LETTER_WIDTH = 0.062
 
 # Classes that get a name of their own in the legend; more become one cloud.
 N_NAMED = 20
@@ -152,6 +158,23 @@ def use_style(style: str | Path | Mapping[str, Any]) -> Iterator[None]:
         yield
     finally:
         _added.reset(token)
+
+
+def plain_numbers(form: str = "g") -> FuncFormatter:
+    """Numbers at the ticks of a logarithmic axis, written out.
+
+    The style shows "$" as it is, and so matplotlib's powers of ten.
+
+    Parameters
+    ----------
+    form : str, default "g"
+        As :func:`format` takes it.
+
+    Returns
+    -------
+    FuncFormatter
+    """
+    return FuncFormatter(lambda value, _: format(value, form))
 
 
 def text_scale() -> float:
