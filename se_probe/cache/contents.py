@@ -21,9 +21,9 @@ class CacheEntry:
     Parameters
     ----------
     path : Path
-    holds : {"gates", "measurements", "data roots"}
-        Gates for `plot --ckpt`, what `rank`, `prune` and `exchange` have measured, or
-        where the data sets of checkpoints are.
+    holds : {"gates", "statistics", "measurements", "data roots"}
+        Gates for `plot --ckpt`, what was computed of them, what `rank`, `prune` and
+        `exchange` have measured, or where the data sets of checkpoints are.
     network, data : str
         Of gates; empty for the others, and where a record is damaged.
     n_images : int
@@ -83,8 +83,8 @@ def _folders() -> Iterator[tuple[Path, str]]:
             yield path, "measurements"
         elif path == roots_folder():
             yield path, "data roots"
-        elif re.fullmatch("[0-9a-f]{16}", path.name) and path.is_dir():
-            yield path, "gates"
+        elif re.fullmatch(r"[0-9a-f]{16}(\.stats)?", path.name) and path.is_dir():
+            yield path, "statistics" if path.suffix else "gates"
 
 
 def _described(path: Path, holds: str) -> CacheEntry:

@@ -14,9 +14,9 @@ _COLUMNS = ("holds", "network", "data", "images", "MB", "folder")
 def cache(*, clear: Flag = False, json: Flag = False) -> None:
     """Show what is kept of earlier commands, or remove it.
 
-    Gates that plot --ckpt recorded, what rank, prune and exchange have measured, and
-    where data sets are. All of it can be made again. $SE_PROBE_CACHE names another
-    folder.
+    Gates that plot --ckpt recorded and their statistics, what rank, prune and exchange
+    have measured, and where data sets are. All of it can be made again.
+    $SE_PROBE_CACHE names another folder.
 
     Parameters
     ----------

@@ -27,13 +27,17 @@ def used(tmp_path, monkeypatch):
     measurements_folder().mkdir(parents=True)
     (measurements_folder() / "a.json").write_text("x" * 5)
     remember_root("0" * 64, tmp_path)
+    (entry,) = [entry for entry in cache_entries() if entry.holds == "gates"]
+    kept = entry.path.with_suffix(".stats")  # as the statistics of a large record
+    kept.mkdir()
+    (kept / "moments.npz").write_text("x" * 7)
     return tmp_path / "cache"
 
 
 def test_entries_say_what_they_hold(used):
     entries = {entry.holds: entry for entry in cache_entries()}
 
-    assert entries.keys() == {"gates", "measurements", "data roots"}
+    assert entries.keys() == {"gates", "statistics", "measurements", "data roots"}
     gates = entries["gates"]
     assert (gates.network, gates.data, gates.n_images) == ("se_lenet", "digits", 6)
     assert entries["measurements"].n_bytes == 5
