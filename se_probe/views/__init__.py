@@ -8,19 +8,21 @@ the table beside a picture is ``view.to_dataframe()``. Nothing is drawn here.
 
 from se_probe.views.batches import batch_rows
 from se_probe.views.binning import fit_rows
-from se_probe.views.by_class import gates_by_class
-from se_probe.views.captions import (
-    Source,
+from se_probe.views.block_captions import (
     context_caption,
     correlations_caption,
     depth_caption,
-    extremes_caption,
     gates_by_squeeze_caption,
-    profiles_caption,
     redundancy_caption,
-    rows_caption,
     selectivity_caption,
     similarity_caption,
+)
+from se_probe.views.by_class import gates_by_class
+from se_probe.views.caption_parts import Source
+from se_probe.views.captions import (
+    extremes_caption,
+    profiles_caption,
+    rows_caption,
     spread_caption,
 )
 from se_probe.views.classes import default_classes, default_pair, find_classes, listed

@@ -5,7 +5,7 @@ from typing import Any
 
 import xarray as xr
 
-from se_probe.views.captions import Source, caption_text
+from se_probe.views.caption_parts import Source, caption_text
 from se_probe.views.exchange import describe_exchange
 from se_probe.views.selection import block_part
 
