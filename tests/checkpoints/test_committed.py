@@ -5,8 +5,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import torch
 
 from se_probe.checkpoints import load_network, weights_sha256
+from se_probe.errors import CheckpointError
 from se_probe.evaluation import evaluate
 from se_probe.files import file_sha256
 from se_probe.images import open_images
@@ -39,6 +41,16 @@ def test_sums_in_the_readme_are_those_of_the_files(name):
 
     assert SUMS[name][0] == file_sha256(FOLDER / name)
     assert SUMS[name][1] == f"`{weights_sha256(network.model)}`"
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_a_changed_number_in_a_committed_checkpoint_is_noticed(name, tmp_path):
+    content = torch.load(FOLDER / name, weights_only=True)
+    next(iter(content["weights"].values())).view(-1)[0] += 1
+    torch.save(content, tmp_path / name)
+
+    with pytest.raises(CheckpointError, match="checksum"):
+        load_network(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", SUMS)
