@@ -12,7 +12,7 @@ import zarr
 
 from se_probe.errors import GateRecordError
 from se_probe.gates.blocks import block_facts
-from se_probe.gates.places import Place, damage, find_place
+from se_probe.gates.places import Place, damage, find_place, reason
 from se_probe.gates.record import State, check_gates, strings
 from se_probe.gates.sums import CheckedStore, check_files, row_arrays
 
@@ -181,7 +181,7 @@ def _reading(source: object) -> Iterator[None]:
     except Exception as error:
         # Zarr and xarray raise whatever damaged metadata lead them to: KeyError,
         # TypeError, RuntimeError of a codec, and a dozen others.
-        raise GateRecordError(damage(str(source), str(error))) from error
+        raise GateRecordError(damage(str(source), reason(error))) from error
 
 
 def _check_content(record: xr.DataArray, source: object) -> None:

@@ -1,8 +1,11 @@
 """Where a gate record lies: a folder, or one zip file of such a folder."""
 
+import errno
 import json
+import os
 import re
 import shutil
+import stat
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,16 @@ from zarr.storage import LocalStore, ZipStore
 
 from se_probe.errors import GateRecordError
 
-__all__ = ["FORMAT", "Place", "damage", "find_place", "is_record", "remove_record"]
+__all__ = [
+    "FORMAT",
+    "Place",
+    "damage",
+    "find_place",
+    "is_record",
+    "reason",
+    "remove_record",
+    "unreadable",
+]
 
 FORMAT = "se_probe gate record 2"  # 1 had no checksums
 _MAIN = "gate/zarr.json"
@@ -61,7 +73,7 @@ class Place:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read("/".join(filter(None, (self.group, key))))
         except Exception as error:  # zipfile raises what the damage leads it to
-            raise GateRecordError(damage(self.path, f"{key}: {error}")) from error
+            raise GateRecordError(unreadable(self.path, key, error)) from error
 
     def attributes(self, key: str) -> dict[str, Any]:
         """Attributes in one of the record's ``zarr.json`` files.
@@ -79,7 +91,7 @@ class Place:
         try:
             return dict(json.loads(content).get("attributes", {}))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise GateRecordError(damage(self.path, f"{key}: {error}")) from error
+            raise GateRecordError(unreadable(self.path, key, error)) from error
 
 
 def damage(path: str | Path, what: str) -> str:
@@ -88,6 +100,20 @@ def damage(path: str | Path, what: str) -> str:
         f"the gate record {path} is damaged ({what}). Copy it once more if it was "
         "copied, or record it anew, in place of this one"
     )
+
+
+def unreadable(path: str | Path, key: str, error: Exception) -> str:
+    """Sentence for a file of a record that cannot be read: forbidden, or damaged."""
+    what = f"{key}: {reason(error)}"
+    if isinstance(error, PermissionError):
+        return f"the gate record {path} cannot be read ({what})"
+    return damage(path, what)
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line and without the path and number of an OSError."""
+    said = error.strerror if isinstance(error, OSError) else None
+    return (said or str(error)).partition("\n")[0] or type(error).__name__
 
 
 def find_place(path: str | Path) -> Place:
@@ -104,7 +130,7 @@ def find_place(path: str | Path) -> Place:
     """
     found = _find(Path(path))
     if found is None:
-        if not Path(path).exists():
+        if not os.path.lexists(path):
             raise GateRecordError(
                 f"there is no gate record at {path}. Write one with `se-probe record`"
             )
@@ -140,7 +166,9 @@ def remove_record(path: str | Path) -> None:
 
 
 def _find(path: Path) -> Place | None:
-    if (path / _MAIN).is_file():
+    _refuse_forbidden(path)
+    # One that is there and no file is damage, which reading it tells.
+    if os.path.lexists(path / _MAIN):
         return Place(path)
     if path.is_file() and zipfile.is_zipfile(path):
         try:
@@ -153,6 +181,17 @@ def _find(path: Path) -> Place | None:
         if groups:
             return Place(path, min(groups, key=len).rstrip("/"))
     return None
+
+
+def _refuse_forbidden(path: Path) -> None:
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        if not os.access(path, os.R_OK | (os.X_OK if is_folder else 0)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except PermissionError as error:
+        raise GateRecordError(f"{path} cannot be read: {error.strerror}") from error
+    except OSError:  # it is not there, or links in a circle
+        return
 
 
 def _check_format(place: Place) -> None:

@@ -21,7 +21,7 @@ from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import WrapperStore
 
 from se_probe.errors import GateRecordError
-from se_probe.gates.places import FORMAT, Place, damage
+from se_probe.gates.places import FORMAT, Place, damage, reason, unreadable
 from se_probe.gates.record import State
 
 __all__ = ["CheckedStore", "RowArray", "check_files", "row_arrays", "sums_of_files"]
@@ -98,7 +98,7 @@ class CheckedStore(WrapperStore[Store]):
             value = await super().get(key, prototype, byte_range)
         except Exception as error:
             # A zip raises what the damage leads it to: BadZipFile, zlib.error, ...
-            raise GateRecordError(damage(self.where, f"{key}: {error}")) from error
+            raise GateRecordError(unreadable(self.where, key, error)) from error
         chunk = _ROW_CHUNK.fullmatch(key)
         if chunk and chunk["name"] in self.arrays and byte_range is None:
             wrong = await self._what_is_wrong(chunk, value)
@@ -110,6 +110,16 @@ class CheckedStore(WrapperStore[Store]):
                     "record once more if it was copied"
                 )
         return value
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write the value of a key; raises where that is not possible."""
+        try:
+            await super().set(key, value)
+        except OSError as error:
+            raise GateRecordError(
+                f"the gate record {self.where} cannot be written to ({key}: "
+                f"{reason(error)})"
+            ) from error
 
     async def _what_is_wrong(self, chunk: re.Match[str], value: Buffer | None) -> str:
         """What is wrong with a chunk; "" if nothing is."""
