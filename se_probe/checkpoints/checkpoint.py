@@ -111,11 +111,16 @@ def open_checkpoint(
     ------
     CheckpointError
         If the file cannot be read, or only by running code from it, or holds no
-        weights.
+        weights, or not the part of them that was asked for.
     """
     content = read_container(path, trust_pickle=trust_pickle)
     provenance = Provenance(path.name, file_sha256(path))
     if is_own(content):
+        if part is not None:
+            raise CheckpointError(
+                f"{path.name} is a se_probe checkpoint, which holds one network: leave "
+                f"--weights {part} out (in Python: weights=None)"
+            )
         return _opened_own(read_own(content, path.name), provenance)
     try:
         return _opened_foreign(content, provenance, part)

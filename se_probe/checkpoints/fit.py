@@ -10,7 +10,14 @@ from torch import Tensor, nn
 from se_probe.checkpoints.weights import View
 from se_probe.errors import CheckpointError
 
-__all__ = ["Misfit", "best_view", "find_misfit", "load_weights", "refuse_nan"]
+__all__ = [
+    "Misfit",
+    "best_view",
+    "converted_numbers",
+    "find_misfit",
+    "load_weights",
+    "refuse_broken",
+]
 
 _N_NAMED = 3
 # Layers of SE blocks, as the known projects call them.
@@ -115,32 +122,39 @@ def find_misfit(model: nn.Module, tensors: Mapping[str, Tensor]) -> Misfit:
     )
 
 
-def refuse_nan(model: nn.Module, name: str) -> None:
-    """Refuse weights that hold NaN, naming the first.
+def refuse_broken(model: nn.Module, name: str) -> None:
+    """Refuse weights that hold NaN or infinite numbers, naming the first.
 
     Parameters
     ----------
     model : nn.Module
+        Its parameters must be finite; buffers may hold -inf, as masks do.
     name : str
         What messages call the file.
 
     Raises
     ------
     CheckpointError
-        If a weight or a statistic is not a number.
+        If a weight or a statistic is not a number, or a weight is infinite.
     """
     tensors = model.state_dict()
-    bad = [
-        key for key, t in tensors.items() if t.is_floating_point() and t.isnan().any()
-    ]
-    if bad:
-        first = tensors[bad[0]]
-        raise CheckpointError(
-            f"{name} holds NaN in {len(bad)} of its {len(tensors)} weights, first in "
-            f"{bad[0]} ({int(first.isnan().sum())} of {first.numel()} numbers), so the "
-            "network computes nothing: its training diverged. Give an earlier "
-            "checkpoint"
-        )
+    learned = {key for key, _ in model.named_parameters()}
+    floats = {key: t for key, t in tensors.items() if t.is_floating_point()}
+    is_nan = {key: t.isnan() for key, t in floats.items()}
+    is_infinite = {key: t.isinf() for key, t in floats.items() if key in learned}
+    for what, is_bad, why in (
+        ("NaN", is_nan, ""),
+        ("infinite numbers", is_infinite, ", or its numbers are too large for float32"),
+    ):
+        bad = {key: int(each.sum()) for key, each in is_bad.items() if each.any()}
+        if bad:
+            first, n_bad = next(iter(bad.items()))
+            raise CheckpointError(
+                f"{name} holds {what} in {len(bad)} of its {len(tensors)} weights, "
+                f"first in {first} ({n_bad} of {tensors[first].numel()} numbers), so "
+                f"the network computes nothing: its training diverged{why}. Give an "
+                "earlier checkpoint"
+            )
 
 
 def load_weights(
@@ -163,23 +177,76 @@ def load_weights(
     CheckpointError
         If they do not fit, saying what does not.
     """
+    own = model.state_dict()
+    for name in [name for name in own if name in tensors]:
+        problem = _unusual(tensors[name], own[name])
+        if problem:
+            raise CheckpointError(f"{what}: {name} {problem}")
     misfit = find_misfit(model, tensors)
     if misfit:
         sentences = [f"{what}: {misfit}", advice or misfit.hint()]
         raise CheckpointError(". ".join(filter(None, sentences)))
-    for name, tensor in tensors.items():
-        kind = _unusual(tensor)
-        if kind:
-            raise CheckpointError(
-                f"{what}: {name} {kind}; save the weights as ordinary tensors"
-            )
     model.load_state_dict(dict(tensors), strict=False)
 
 
-def _unusual(tensor: Tensor) -> str:
+def _unusual(tensor: Tensor, own: Tensor) -> str:
     """What keeps a tensor's values from being copied as they are; "" for nothing."""
+    ordinary = "save the weights as ordinary tensors"
+    dtype = _name(tensor.dtype)
     if tensor.is_meta:
-        return "holds no values"
+        return f"holds no values; {ordinary}"
     if tensor.layout != torch.strided:
-        return "is sparse"
-    return "is complex" if tensor.is_complex() else ""
+        return f"is sparse; {ordinary}"
+    if tensor.is_complex() and not own.is_complex():
+        return f"is complex; {ordinary}"
+    if tensor.dtype in _PACKED:
+        return f"is packed ({dtype}); {ordinary}"
+    is_whole = not (tensor.is_floating_point() or tensor.is_complex())
+    if is_whole and (own.is_floating_point() or own.is_complex()):
+        kind = "truth values" if dtype == "bool" else "whole numbers"
+        return (
+            f"holds {kind} ({dtype}), as in quantised networks, whose scales are not "
+            "read here: give the float checkpoint that it was made from"
+        )
+    return ""
+
+
+_PACKED = {torch.float4_e2m1fn_x2}
+
+
+def converted_numbers(
+    model: nn.Module, tensors: Mapping[str, Tensor], name: str
+) -> list[str]:
+    """A sentence on weights whose number type is another one in the network.
+
+    Parameters
+    ----------
+    model : nn.Module
+    tensors : mapping of str to Tensor
+        As they are in the file.
+    name : str
+        What the sentence calls the file.
+
+    Returns
+    -------
+    list of str
+        Empty where none differs.
+    """
+    own = model.state_dict()
+    floats = {k: t for k, t in tensors.items() if k in own and t.is_floating_point()}
+    pairs = {(t.dtype, own[k].dtype) for k, t in floats.items()}
+    changed = sorted((_name(a), _name(b)) for a, b in pairs if a != b)
+    if not changed:
+        return []
+    some = "" if len(pairs) == len(changed) else "some of "
+    before = " and ".join(dict.fromkeys(a for a, _ in changed))
+    after = " and ".join(dict.fromkeys(b for _, b in changed))
+    sentence = (
+        f"{some}the weights are {before} in {name}, and {after} in the network and in "
+        "files saved from it"
+    )
+    return [sentence]
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -24,7 +24,12 @@ from se_probe.checkpoints.checkpoint import (
     open_checkpoint,
 )
 from se_probe.checkpoints.choice import Choice, choose_network
-from se_probe.checkpoints.fit import best_view, load_weights, refuse_nan
+from se_probe.checkpoints.fit import (
+    best_view,
+    converted_numbers,
+    load_weights,
+    refuse_broken,
+)
 from se_probe.checkpoints.network import Network
 from se_probe.checkpoints.published import PUBLISHED_PREFIX, published_network
 from se_probe.checkpoints.removed import names_of_blocks, take_out_blocks
@@ -137,11 +142,15 @@ def _with_plan(checkpoint: Checkpoint, like: Path) -> Checkpoint:
 
 def _network_of(checkpoint: Checkpoint, arch: str | None) -> Network:
     if checkpoint.module is not None and arch is None:
+        tensors = dict(checkpoint.views[0].tensors)
         network = assemble(unwrap(checkpoint.module).float(), Choice())
-        notes = ["the pickled network itself was taken, with the code that is here"]
+        notes = [
+            "the pickled network itself was taken, with the code that is here",
+            *converted_numbers(network.model, tensors, checkpoint.name),
+        ]
     else:
         network, notes = _fit(checkpoint, choose_network(checkpoint, arch))
-    refuse_nan(network.model, checkpoint.name)
+    refuse_broken(network.model, checkpoint.name)
     if checkpoint.are_averaged:
         notes.insert(0, "the averaged (EMA) weights were taken")
     return replace(network, provenance=checkpoint.provenance, notes=tuple(notes))
@@ -162,7 +171,11 @@ def _fit(checkpoint: Checkpoint, choice: Choice) -> tuple[Network, list[str]]:
     what = f"{checkpoint.name} does not fit {its}{choice.arch}{of_plan}"
     load_weights(model, view.tensors, what, choice.advice)
     network = assemble(model, choice, checkpoint)
-    return network, [*_notes(checkpoint, view), *_assumed(checkpoint, network)]
+    return network, [
+        *_notes(checkpoint, view),
+        *converted_numbers(model, view.tensors, checkpoint.name),
+        *_assumed(checkpoint, network),
+    ]
 
 
 def _size_of(checkpoint: Checkpoint) -> tuple[int, ...]:
@@ -183,17 +196,7 @@ def _notes(checkpoint: Checkpoint, view: View) -> list[str]:
             "miraclewkf's networks number the classes in the order of the ILSVRC "
             "development kit: gates are not affected, predictions are"
         )
-    half = {str(t.dtype) for t in view.tensors.values()} & _HALF
-    if half:
-        dtype = half.pop().removeprefix("torch.")
-        notes.append(
-            f"the weights are {dtype} in {checkpoint.name}, and float32 in the network "
-            "and in files saved from it"
-        )
     return notes
-
-
-_HALF = {"torch.float16", "torch.bfloat16"}
 
 
 def _assumed(checkpoint: Checkpoint, network: Network) -> list[str]:

@@ -90,7 +90,7 @@ def find_weights(content: Any, name: str, part: str | None = None) -> FoundWeigh
     ------
     CheckpointError
         If there are none, there is no such part, several parts leave open which is
-        meant, or the weights are quantised to integers.
+        meant, the weights are quantised to integers, or a tensor is nested.
     """
     _refuse_quantised(content, name)
     if part is not None:
@@ -104,6 +104,16 @@ def find_weights(content: Any, name: str, part: str | None = None) -> FoundWeigh
         raise CheckpointError(
             f"{name} holds no weights: it is {_described(content)}, expected a state "
             "dict (names and tensors), alone or under 'state_dict' or 'model'"
+        )
+    return _without_shapeless(found, name)
+
+
+def _without_shapeless(found: FoundWeights, name: str) -> FoundWeights:
+    shapeless = next((key for key, t in found.tensors.items() if t.is_nested), None)
+    if shapeless is not None:
+        raise CheckpointError(
+            f"{name} holds a nested tensor, {shapeless}, which has no shape; save the "
+            "weights as ordinary tensors"
         )
     return found
 
@@ -163,7 +173,8 @@ def _part_of(content: Any, part: str, name: str) -> FoundWeights:
     }
     if not chosen:
         there = list(parts) or twins(tensors)
-        known = f"It holds {_choose_among(there)}" if there else "It holds one network"
+        one = "It holds one network: leave --weights out"
+        known = f"It holds {_choose_among(there)}" if there else one
         raise CheckpointError(f"{name} has no weights {part!r}. {known}")
     return FoundWeights(chosen)
 
@@ -233,7 +244,7 @@ def advice_on_twins(tensors: Iterable[str]) -> str:
 def _refuse_quantised(content: Any, name: str) -> None:
     if _is_quantised(content):
         raise CheckpointError(
-            f"{name} is of a network quantised to 8-bit integers, which is not read "
+            f"{name} is of a network quantised to integers, which is not read "
             "here: give the float checkpoint that it was made from"
         )
 

@@ -1,12 +1,14 @@
 """Which weights are taken of those that a file holds."""
 
+import warnings
+
 import numpy as np
 import pytest
 import timm
 import torch
 
 from checkpoint_files import TINY, assert_same_weights, prefixed, seeded
-from se_probe.checkpoints import build_network, load_network
+from se_probe.checkpoints import build_network, load_network, save_network
 from se_probe.errors import CheckpointError
 
 
@@ -113,13 +115,70 @@ def test_nan_in_the_weights_is_told_with_its_place(small, tmp_path):
         load_network(tmp_path / "model.pt", TINY)
 
 
-def test_half_precision_is_told(small, tmp_path):
-    half = {name: t.half() for name, t in small.state_dict().items()}
-    torch.save(half, tmp_path / "model.pt")
+@pytest.mark.parametrize(
+    ("dtype", "said"),
+    [
+        (torch.float16, "the weights are float16 in model.pt, and float32 in"),
+        (torch.bfloat16, "the weights are bfloat16 in model.pt, and float32 in"),
+        (torch.float64, "the weights are float64 in model.pt, and float32 in"),
+        (torch.float8_e4m3fn, "the weights are float8_e4m3fn in model.pt, and float32"),
+    ],
+)
+def test_another_precision_is_told(small, tmp_path, dtype, said):
+    converted = {
+        name: t.to(dtype) if t.is_floating_point() else t
+        for name, t in small.state_dict().items()
+    }
+    torch.save(converted, tmp_path / "model.pt")
+
+    network = load_network(tmp_path / "model.pt", TINY)
+
+    assert any(note.startswith(said) for note in network.notes)
+    for name, tensor in network.model.state_dict().items():
+        torch.testing.assert_close(tensor, converted[name].to(tensor.dtype))
+
+
+def test_some_weights_of_another_precision_are_told(small, tmp_path):
+    weights = small.state_dict()
+    weights["classifier.weight"] = weights["classifier.weight"].half()
+    torch.save(weights, tmp_path / "model.pt")
 
     notes = load_network(tmp_path / "model.pt", TINY).notes
 
-    assert any("are float16 in model.pt, and float32 in" in note for note in notes)
+    assert any(note.startswith("some of the weights are float16") for note in notes)
+
+
+def test_a_checkpoint_of_ours_holds_one_network(small_own):
+    with pytest.raises(CheckpointError, match="one network: leave --weights ema out"):
+        load_network(small_own, weights="ema")
+
+
+@pytest.fixture
+def small_own(tmp_path):
+    save_network(build_network("se_lenet", seed=0), tmp_path / "own.pt")
+    return tmp_path / "own.pt"
+
+
+def test_a_network_that_knows_no_parts_says_so(small, tmp_path):
+    torch.save(small.state_dict(), tmp_path / "model.pt")
+
+    with pytest.raises(CheckpointError, match="holds one network: leave --weights out"):
+        load_network(tmp_path / "model.pt", TINY, weights="ema")
+
+
+@pytest.mark.parametrize(
+    ("number", "precision"), [(float("inf"), "float32"), (1e300, "float64")]
+)
+def test_infinite_weights_are_told_with_their_place(small, tmp_path, number, precision):
+    weights = dict(small.state_dict())
+    changed = weights["classifier.bias"].to(getattr(torch, precision), copy=True)
+    changed[1] = number
+    torch.save(weights | {"classifier.bias": changed}, tmp_path / "model.pt")
+
+    with pytest.raises(
+        CheckpointError, match=r"infinite numbers in 1 of .*classifier.bias \(1 of \d"
+    ):
+        load_network(tmp_path / "model.pt", TINY)
 
 
 def holding_itself(weights):
@@ -128,12 +187,35 @@ def holding_itself(weights):
     return content
 
 
+def nested(weights):
+    name, tensor = next((k, v) for k, v in weights.items() if v.ndim == 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that nested tensors may change
+        return weights | {name: torch.nested.nested_tensor(list(tensor))}
+
+
+def packed(weights):
+    zeros = torch.zeros(weights["conv1.weight"].shape, dtype=torch.uint8)
+    return weights | {"conv1.weight": zeros.view(torch.float4_e2m1fn_x2)}
+
+
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
         (lambda w: {k: v.to_sparse() for k, v in w.items()}, "is sparse; save"),
         (lambda w: {k: v.to("meta") for k, v in w.items()}, "holds no values; save"),
         (lambda w: {k: v + 0j for k, v in w.items()}, "is complex; save"),
+        (
+            lambda w: {k: (100 * v).char() for k, v in w.items()},
+            r"numbers \(int8\), as",
+        ),
+        (
+            lambda w: {k: (100 * v).byte() for k, v in w.items()},
+            r"numbers \(uint8\), a",
+        ),
+        (lambda w: {k: v > 0 for k, v in w.items()}, r"truth values \(bool\), as in"),
+        (nested, "holds a nested tensor, .*weight"),
+        (packed, r"is packed \(float4"),
         (holding_itself, r"is damaged \(it holds itself\)"),
     ],
 )

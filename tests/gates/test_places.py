@@ -133,9 +133,9 @@ def test_a_record_that_may_not_be_read_is_there(run, tmp_path, monkeypatch, pack
         save_gates(open_gates(run), path)
     monkeypatch.setattr(os, "access", lambda *_: False)
 
-    with pytest.raises(GateRecordError, match="cannot be read: Permission denied$"):
+    with pytest.raises(GateRecordError, match=r"be read: Permission denied$"):
         open_gates(path)
-    with pytest.raises(GateRecordError, match="cannot be read: Permission denied$"):
+    with pytest.raises(GateRecordError, match=r"be read: Permission denied$"):
         is_record(path)
 
 
