@@ -14,6 +14,7 @@ from se_probe.gates.blocks import (
     match_blocks,
 )
 from se_probe.gates.create import CONTEXT, create_record
+from se_probe.gates.half import Dtype, check_dtype, rounding
 from se_probe.gates.opening import context_of, open_context, open_gates, open_group
 from se_probe.gates.places import is_record, remove_record
 from se_probe.gates.record import (
@@ -38,10 +39,12 @@ from se_probe.gates.store import (
 __all__ = [
     "CONTEXT",
     "Channels",
+    "Dtype",
     "State",
     "block_channels",
     "block_facts",
     "block_names",
+    "check_dtype",
     "check_gates",
     "check_readable",
     "check_whole",
@@ -61,6 +64,7 @@ __all__ = [
     "read_image_ids",
     "recorded",
     "remove_record",
+    "rounding",
     "row_batches",
     "row_states",
     "save_gates",

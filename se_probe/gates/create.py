@@ -15,6 +15,7 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.storage import MemoryStore
 
 from se_probe.errors import GateRecordError
+from se_probe.gates.half import Dtype, check_dtype
 from se_probe.gates.opening import open_group
 from se_probe.gates.places import FORMAT
 from se_probe.gates.record import channel_coords, row_coords, strings
@@ -34,6 +35,7 @@ def create_record(
     batch_size: int,
     attrs: Mapping[str, Any],
     context: Sequence[str] = (),
+    dtype: Dtype = "float32",
 ) -> zarr.Group:
     """Empty gate record, ready for :func:`write_batch`.
 
@@ -56,6 +58,8 @@ def create_record(
     context : sequence of {"squeeze", "energy"}
         What is written beside the gates: of each channel of the feature map that a
         gate scales, the mean over its positions, and the mean square.
+    dtype : {"float32", "float16"}
+        How gates are stored; they are read as float32.
 
     Returns
     -------
@@ -65,6 +69,8 @@ def create_record(
     ------
     GateRecordError
         If `out` exists, is to be a zip file, or an item of `context` is unknown.
+    UsageError
+        If gates are not stored as `dtype`.
     """
     coords = row_coords(rows["image_id"], rows["class_name"])
     coords["wnid"] = ("image", strings(rows["wnid"]))
@@ -72,7 +78,7 @@ def create_record(
     coords |= channel_coords(blocks)
     provenance = {"blocks": [dict(block) for block in blocks]} | dict(attrs)
     provenance = {"format": FORMAT, "batch_size": batch_size} | provenance
-    return new_record(out, coords, batch_size, provenance, context)
+    return new_record(out, coords, batch_size, provenance, context, dtype)
 
 
 def new_record(
@@ -81,6 +87,7 @@ def new_record(
     batch_size: int,
     attrs: Mapping[str, Any],
     context: Sequence[str] = (),
+    dtype: Dtype = "float32",
 ) -> zarr.Group:
     """Empty gate record with given coordinates; see :func:`create_record`.
 
@@ -92,6 +99,7 @@ def new_record(
     batch_size : int
     attrs : mapping
     context : sequence of str
+    dtype : {"float32", "float16"}
 
     Returns
     -------
@@ -101,16 +109,19 @@ def new_record(
     ------
     GateRecordError
         As :func:`create_record`.
+    UsageError
+        If gates are not stored as `dtype`.
     OSError
         If the folder cannot be written.
     """
+    check_dtype(dtype)
     unknown = [name for name in context if name not in CONTEXT]
     if unknown:
         raise GateRecordError(
             f"a record holds {' and '.join(CONTEXT)} beside the gates, got {unknown[0]}"
         )
     if out is None:
-        return _fill(MemoryStore(), coords, batch_size, attrs, context)
+        return _fill(MemoryStore(), coords, batch_size, attrs, context, dtype)
     path = Path(out)
     if path.suffix == ".zip":
         raise GateRecordError(
@@ -125,7 +136,7 @@ def new_record(
     # two processes that create the same one, one fails.
     building = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")
     try:
-        group = _fill(building, coords, batch_size, attrs, context)
+        group = _fill(building, coords, batch_size, attrs, context, dtype)
         group.attrs["sha256"] = sums_of_files(building)
         _consolidate(building)
         building.rename(path)
@@ -146,6 +157,7 @@ def _fill(
     batch_size: int,
     attrs: Mapping[str, Any],
     context: Sequence[str],
+    dtype: Dtype,
 ) -> zarr.Group:
     dataset = xr.Dataset(coords=coords)
     compressors = (ZstdCodec(), Crc32cCodec())
@@ -157,7 +169,7 @@ def _fill(
     )
     group = zarr.open_group(store, mode="r+")
     shape = (dataset.sizes["image"], dataset.sizes["channel"])
-    gate = _create_rows(group, "gate", shape, batch_size, "float32", np.nan)
+    gate = _create_rows(group, "gate", shape, batch_size, dtype, np.nan)
     gate.attrs.update(json.loads(json.dumps(dict(attrs))))
     _create_rows(group, "predicted", shape[:1], batch_size, "int64", -1)
     _create_rows(group, "state", shape[:1], batch_size, "uint8", 0)

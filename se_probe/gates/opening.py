@@ -12,6 +12,7 @@ import zarr
 
 from se_probe.errors import GateRecordError
 from se_probe.gates.blocks import block_facts
+from se_probe.gates.half import widened
 from se_probe.gates.places import Place, damage, find_place, reason
 from se_probe.gates.record import State, check_gates, strings
 from se_probe.gates.sums import CheckedStore, check_files, row_arrays
@@ -48,7 +49,7 @@ def open_gates(source: str | Path | zarr.Group) -> xr.DataArray:
         dataset = xr.open_zarr(
             group.store, group=group.path or None, chunks=None, consolidated=False
         )
-        record: xr.DataArray = dataset["gate"]
+        record = widened(dataset["gate"], group["gate"])
         for name, coord in record.coords.items():
             # Zarr's strings come back as StringDType; plain objects work everywhere.
             values = coord.values

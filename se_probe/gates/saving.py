@@ -96,6 +96,7 @@ def _write_folder(gates: xr.DataArray, folder: Path) -> None:
         {name: gates[name].variable for name in along},
         rows,
         gates.attrs | {"format": FORMAT, "batch_size": rows, "blocks": _blocks(gates)},
+        dtype=gates.attrs.get("dtype", "float32"),
     )
     for number, start in enumerate(range(0, gates.sizes["image"], rows)):
         part = gates.isel(image=slice(start, start + rows)).load()

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import zarr
 
 from se_probe.errors import GateRecordError
+from se_probe.gates.half import rounded
 from se_probe.gates.places import damage
 from se_probe.gates.sums import row_arrays
 
@@ -51,8 +52,8 @@ def write_batch(
     Raises
     ------
     GateRecordError
-        If the shapes are not those of this batch, a state is `NOT_RECORDED`, or the
-        context is not what the record holds.
+        If the shapes are not those of this batch, a state is `NOT_RECORDED`, the
+        context is not what the record holds, or a gate is too large to be stored.
     """
     array = _array(group, "gate")
     start = number * array.chunks[0]
@@ -90,12 +91,17 @@ def write_rows(
     number : int
     values : mapping of str to np.ndarray, each with one row per image of the batch
         By path of the array in the group, in the order of writing: `state` last.
+
+    Raises
+    ------
+    GateRecordError
+        If a gate is too large for the number type in which the record stores it.
     """
     with zarr.config.set(_WRITING):
         for name, rows in values.items():
             array = _array(group, name)
             start = number * array.chunks[0]
-            array[start : start + len(rows)] = rows
+            array[start : start + len(rows)] = rounded(rows, array.dtype)
 
 
 def count_channels(group: zarr.Group) -> int:

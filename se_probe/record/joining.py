@@ -127,6 +127,7 @@ def begin_or_join(
                 batch_size=images.batch_size,
                 attrs={**facts, "labels": labels.rule, **attrs},
                 context=[name for name in CONTEXT if name in facts.get("context", "")],
+                dtype=facts["dtype"],
             )
             return group, True
         except GateRecordError:

@@ -37,6 +37,7 @@ _MUST_MATCH = {
     "precision": "precision",
     "memory_format": "memory format",
     "compile": "compilation",
+    "dtype": "number type of the stored gates",
     "context": "choice of what is recorded beside the gates",
     "device": "device kind",
     "threads": "number of CPU threads",
@@ -48,6 +49,8 @@ _MUST_MATCH = {
 _OF_A_BLOCK = ("name", "path", "gate_path", "channels", "gate")
 # What earlier versions did not write down, so that it may have been anything.
 _ADDED = frozenset({"weights"})
+# What they did not write down either, because there was only this.
+_ALWAYS = {"dtype": "float32"}
 
 
 def provenance(
@@ -66,7 +69,7 @@ def provenance(
     first_batch : Tensor, shape (batch, channels, height, width)
     blocks : sequence of FoundBlock
     settings : mapping
-        `precision`, `compile`, `threads`, and `context` where there is any.
+        `precision`, `compile`, `threads`, `dtype`, and `context` where there is any.
 
     Returns
     -------
@@ -116,7 +119,8 @@ def check_same(begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         if key in begun or key not in _ADDED
     }
     then, plain_now = (
-        {key: _plain(key, facts.get(key)) for key in words} for facts in (begun, now)
+        {key: _plain(key, facts.get(key, _ALWAYS.get(key))) for key in words}
+        for facts in (begun, now)
     )
     different = changes(words, then, plain_now)
     if different:

@@ -33,6 +33,8 @@ __all__ = ["TOLERANCES", "Verification", "verify_record"]
 # in fp32, and 0.012 in bf16, whose steps between 0.5 and 1 are 0.004. Gates of other
 # weights differ by tenths.
 TOLERANCES = {"fp32": 1e-4, "bf16": 5e-2}
+# Numbers that differ so little may be rounded to neighbours, which are so far apart.
+_ROUNDING = {"float16": 2**-11}
 
 _GROUP_BYTES = 64 * 2**20
 _N_KEPT = 100
@@ -183,6 +185,7 @@ def verify_record(
             precision=attrs.get("precision", "fp32"),
             compile=attrs.get("compile", False),
             context=[n for n in CONTEXT if n in attrs.get("context", "")],
+            dtype=attrs.get("dtype", "float32"),
             threads=threads or attrs.get("threads"),
             progress=shifted(progress, found.n_images, n_checked),
         )
@@ -264,6 +267,7 @@ def _verification(
     then, state = record.attrs, record["state"].values
     machine = machine_changes(then, now, images)
     tolerance = TOLERANCES[then.get("precision", "fp32")] if machine else 0.0
+    tolerance += _ROUNDING.get(then.get("dtype", "float32"), 0.0) if machine else 0.0
     ordered = sorted(found.images, key=lambda image: -float(image["difference"]))
     return Verification(
         batches=tuple(chosen),

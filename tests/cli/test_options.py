@@ -59,6 +59,7 @@ OPTIONS = {
         "--compile": False,
         "--seed": 0,
         "--with": None,
+        "--dtype": "float32",
         "--strict": False,
         "--like": None,
         "--trust-pickle": False,

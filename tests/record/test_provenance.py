@@ -41,11 +41,14 @@ def test_a_record_with_fewer_facts_of_its_blocks_is_resumed(
 ):
     def strip(attrs):
         del attrs["weights"]
+        del attrs["dtype"]
         for block in attrs["blocks"]:
             for name in ("bounds", "macs", "kind"):
                 del block[name]
 
     change_attributes(record, strip)
+    with pytest.raises(GateRecordError, match=r"\(float32 then, float16 now\)"):
+        record_gates(tiny_network, tiny_images, out=record, dtype="float16")
 
     resumed = record_gates(tiny_network, tiny_images, out=record)
 
