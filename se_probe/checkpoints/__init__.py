@@ -12,7 +12,6 @@ from se_probe.checkpoints.architectures import (
     build_model,
     canonical_name,
     is_factory,
-    preprocessing_of,
 )
 from se_probe.checkpoints.build import build_network
 from se_probe.checkpoints.fit import load_weights
@@ -24,6 +23,7 @@ from se_probe.checkpoints.network import (
     weights_sha256,
 )
 from se_probe.checkpoints.own import save_network
+from se_probe.checkpoints.preparation import preprocessing_of
 from se_probe.checkpoints.published import PUBLISHED_PREFIX
 from se_probe.checkpoints.removed import ChannelScale
 from se_probe.checkpoints.write import write_torch

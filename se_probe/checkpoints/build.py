@@ -10,7 +10,6 @@ from torch import nn
 from se_probe.checkpoints.architectures import (
     build_model,
     canonical_name,
-    preprocessing_of,
 )
 from se_probe.checkpoints.checkpoint import Checkpoint
 from se_probe.checkpoints.choice import Choice
@@ -20,6 +19,7 @@ from se_probe.checkpoints.network import (
     count_outputs,
     weights_sha256,
 )
+from se_probe.checkpoints.preparation import preprocessing_of
 from se_probe.checkpoints.published import published_network
 from se_probe.class_names import (
     LabelSet,

@@ -7,14 +7,16 @@ from typing import Any
 
 from se_probe.checkpoints.architectures import (
     base_name,
-    can_be_headless,
     canonical_name,
-    count_channels,
-    count_classes,
     is_factory,
     known_names,
 )
 from se_probe.checkpoints.checkpoint import Checkpoint
+from se_probe.checkpoints.heads import (
+    can_be_headless,
+    count_channels,
+    count_classes,
+)
 from se_probe.checkpoints.layouts import Evidence, family_of_names
 from se_probe.checkpoints.weights import View, advice_on_twins
 from se_probe.class_names import label_set

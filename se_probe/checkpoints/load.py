@@ -11,7 +11,6 @@ from se_probe.blocks import keep_names, unwrap
 from se_probe.checkpoints.architectures import (
     build_model,
     is_factory,
-    name_of_factory,
 )
 from se_probe.checkpoints.build import (
     ClassNames,
@@ -24,6 +23,7 @@ from se_probe.checkpoints.checkpoint import (
     open_checkpoint,
 )
 from se_probe.checkpoints.choice import Choice, choose_network
+from se_probe.checkpoints.factories import name_of_factory
 from se_probe.checkpoints.fit import (
     best_view,
     converted_numbers,

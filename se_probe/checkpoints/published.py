@@ -13,8 +13,9 @@ import huggingface_hub
 import timm
 from torch import nn
 
-from se_probe.checkpoints.architectures import canonical_name, preprocessing_of
+from se_probe.checkpoints.architectures import canonical_name
 from se_probe.checkpoints.network import Network, Provenance, weights_sha256
+from se_probe.checkpoints.preparation import preprocessing_of
 from se_probe.errors import ArchitectureError, CheckpointError
 
 __all__ = ["PUBLISHED_PREFIX", "published_network"]

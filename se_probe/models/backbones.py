@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from se_probe.errors import ArchitectureError
+from se_probe.models.residual_units import put_se_in_resnet
 from se_probe.models.se_block import Gate, SEBlock, Squeeze
-from se_probe.models.se_resnet import put_se_in_resnet
 from se_probe.running import evaluating
 
 __all__ = ["add_se", "insert_se"]

@@ -15,7 +15,8 @@ from se_probe.models import (
     count_parameters,
     create_model,
 )
-from se_probe.models.se_resnet import SHAPES, SEBasicBlock, SEBottleneck
+from se_probe.models.residual_units import SEBasicBlock, SEBottleneck
+from se_probe.models.se_resnet import SHAPES
 
 
 @pytest.mark.parametrize(
