@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from se_probe.blocks.found import FoundBlock
 from se_probe.blocks.multiply import watch_gates
-from se_probe.blocks.watch import unwrap
+from se_probe.blocks.watch import as_written, unwrap
 from se_probe.errors import BlockError
 
 __all__ = ["GateCapture", "capture_gates"]
@@ -100,6 +100,7 @@ def capture_gates(
     model = unwrap(model)
     capture = GateCapture(blocks)
     with ExitStack() as contexts:
+        contexts.enter_context(as_written())
         for block in blocks:
             if block.gate_path is not None:
                 gate_module = model.get_submodule(block.gate_path)

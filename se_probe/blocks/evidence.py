@@ -37,6 +37,8 @@ _SPREADS = frozenset(
         "UpsampleBicubic2D",
     ]
 )
+# Those that take some of the numbers next to each other.
+_PARTS = frozenset(["Slice", "Split", "SplitWithSizes"])
 _ELEMENTWISE = frozenset(
     [
         *("Mul", "Div", "Add", "Sub", "Rsub", "Neg", "Sigmoid", "Hardsigmoid", "Tanh"),
@@ -72,8 +74,8 @@ def excitation_parameters(gate: Tensor, feature_map: Tensor) -> list[Tensor] | N
     """Learned tensors between a feature map and a gate, first layer first.
 
     Walks autograd's graph backwards from the gate and stops at the map, or at what the
-    map is another view of. An empty list means that nothing learned lies between (an
-    instance norm written by hand, say).
+    map is another view of, or some of the channels of. An empty list means that nothing
+    learned lies between (an instance norm written by hand, say).
 
     Parameters
     ----------
@@ -88,16 +90,20 @@ def excitation_parameters(gate: Tensor, feature_map: Tensor) -> list[Tensor] | N
     if gate.grad_fn is None:
         return None
     sources = _same_numbers(feature_map)
+    wholes = _wholes(feature_map)
     parameters: dict[int, Tensor] = {}
     found_map = False
     visited, queue = {(gate.grad_fn, 0)}, deque([gate.grad_fn])
     while queue:
-        for node, output_number in queue.popleft().next_functions:
+        later = queue.popleft()
+        # Gates of some channels that were computed from others are none of theirs.
+        ends = sources if operation(later) in _PARTS else sources | wholes
+        for node, output_number in later.next_functions:
             if node is None or (node, output_number) in visited:
                 continue
             visited.add((node, output_number))
             leaf = getattr(node, "variable", None)
-            if (node, output_number) in sources:
+            if (node, output_number) in ends:
                 found_map = True
             elif leaf is None:
                 queue.append(node)
@@ -120,6 +126,16 @@ def _same_numbers(tensor: Tensor) -> set[tuple[Any, int]]:
         node, number = node.next_functions[0]
         found.add((node, number))
     return found
+
+
+def _wholes(tensor: Tensor) -> set[tuple[Any, int]]:
+    """Results in the graph that a tensor was cut out of, such as one of two halves."""
+    node: Any = tensor.grad_fn
+    while node is not None and operation(node) in _RESHAPES:
+        node = node.next_functions[0][0]
+    if node is None or operation(node) not in _PARTS:
+        return set()
+    return {edge for edge in node.next_functions if edge[0] is not None}
 
 
 def mixes_channels(parameters: Sequence[Tensor]) -> bool:

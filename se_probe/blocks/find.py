@@ -9,13 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from se_probe.blocks.found import FoundBlock, describe_hit, macs_by_module
+from se_probe.blocks.hits import Hit
 from se_probe.blocks.names import (
     kept_stages_and_numbers,
     stages_and_numbers,
     stride,
 )
 from se_probe.blocks.notes import constant_notes, missed_notes
-from se_probe.blocks.probe import Hit, Probe, as_it_was, run_probe
+from se_probe.blocks.probe import Probe, as_it_was, run_probe
 from se_probe.blocks.watch import unwrap
 from se_probe.errors import BlockError
 from se_probe.running import Inputs, map_inputs, n_samples, to_device_of

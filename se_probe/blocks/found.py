@@ -1,6 +1,7 @@
 """What is known of an SE block once it is found, in words and numbers."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,9 +11,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from se_probe.blocks.evidence import is_along_channels
-from se_probe.blocks.layout import Layout
-from se_probe.blocks.probe import Hit, as_it_was, gradients
-from se_probe.blocks.watch import unwrap
+from se_probe.blocks.hits import Hit
+from se_probe.blocks.layout import Layout, Place
+from se_probe.blocks.probe import as_it_was, gradients
+from se_probe.blocks.watch import as_written, unwrap
 from se_probe.running import Inputs, call_network, map_inputs, to_device_of
 
 __all__ = [
@@ -77,6 +79,8 @@ class FoundBlock:
         Which multiplication of `path`, and which of its two factors is the gate.
     layout : Layout
         Which axes of the two hold samples and channels.
+    also_at : tuple of Place
+        Other multiplications by the same gate, as where branches share it.
     """
 
     name: str
@@ -95,6 +99,7 @@ class FoundBlock:
     occurrence: int = field(default=0, repr=False)
     factor: int = field(default=1, repr=False)
     layout: Layout = field(default=Layout(), repr=False)
+    also_at: tuple[Place, ...] = field(default=(), repr=False)
 
     def facts(self) -> dict[str, Any]:
         """What `se-probe inspect --json` prints, in plain JSON types.
@@ -105,7 +110,7 @@ class FoundBlock:
             `bounds` as a list of two, with None where there is no end.
         """
         plain = asdict(self)
-        for name in ("occurrence", "factor", "layout"):
+        for name in ("occurrence", "factor", "layout", "also_at"):
             del plain[name]
         if self.bounds is not None:
             ends = [end if math.isfinite(end) else None for end in self.bounds]
@@ -155,6 +160,7 @@ def describe_hit(
         occurrence=hit.product.occurrence,
         factor=hit.factor,
         layout=hit.layout,
+        also_at=tuple(hit.also_at),
     )
 
 
@@ -190,9 +196,13 @@ def macs_by_module(model: nn.Module, sample: Inputs) -> dict[str, int]:
     # The counter looks for the graph of each view of a parameter that needs gradients.
     with (
         torch.no_grad(),
+        as_written(),
+        warnings.catch_warnings(),
         gradients(model, needed=False),
         FlopCounterMode(display=False) as counter,
     ):
+        # The counter hooks all modules, compiled ones too, and looks at none of these.
+        warnings.filterwarnings("ignore", "Using `torch.compile", UserWarning)
         call_network(model, sample)
     root = type(model).__name__
     return {

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from se_probe.blocks.found import FoundBlock
 from se_probe.blocks.multiply import watch_gates
-from se_probe.blocks.watch import unwrap
+from se_probe.blocks.watch import as_written, unwrap
 from se_probe.errors import BlockError
 
 __all__ = ["held_gates"]
@@ -63,13 +63,16 @@ def held_gates(
     held = {block.name: _value(block, values) for block in blocks}
     unheld = [block for block in blocks if block.gate_path is None]
     with ExitStack() as contexts:
+        contexts.enter_context(as_written())
         for block in blocks:
             if block.gate_path is not None:
                 hook = _exchange(held[block.name])
                 gate_module = model.get_submodule(block.gate_path)
                 contexts.enter_context(gate_module.register_forward_hook(hook))
         if unheld:
-            contexts.enter_context(watch_gates(model, unheld, _instead(held)))
+            contexts.enter_context(
+                watch_gates(model, unheld, _instead(held), everywhere=True)
+            )
         yield
 
 

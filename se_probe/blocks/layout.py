@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["Layout", "is_one_position", "possible_layouts"]
+__all__ = ["Layout", "Place", "is_one_position", "possible_layouts"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,27 @@ class Layout:
     def _others(self, n_axes: int) -> list[int]:
         taken = {self.samples % n_axes, self.channels % n_axes}
         return [axis for axis in range(n_axes) if axis not in taken]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a network multiplies by a gate.
+
+    Attributes
+    ----------
+    path : str
+        The innermost module that runs.
+    occurrence : int
+        Which of its multiplications.
+    factor : int
+        Which of the two factors is the gate.
+    layout : Layout
+    """
+
+    path: str
+    occurrence: int
+    factor: int
+    layout: Layout
 
 
 _TOGETHER = (Layout(0, 0), Layout(1, 1))

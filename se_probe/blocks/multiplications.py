@@ -22,7 +22,7 @@ class _Operand:
 
     place: int | str
     tensor: Tensor
-    to_call: Callable[[Tensor], Tensor] = lambda factor: factor
+    to_call: Callable[[Tensor], Any] = lambda factor: factor
 
 
 @dataclass(frozen=True)
@@ -132,22 +132,49 @@ def _division(
     return _aligned(first, inverse, is_in_place=name in _IN_PLACE)
 
 
+def _interpolation_from_zeros(
+    name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Multiplication | None:
+    """`lerp(zeros, x, g)` is `g * x`."""
+    start = _found(args, kwargs, 0, "input", "self")
+    if start is None or name in _IN_PLACE or bool(start.tensor.any()):
+        return None
+    end, weight = _found(args, kwargs, 1, "end"), _found(args, kwargs, 2, "weight")
+    return _aligned(end, weight)
+
+
 def _einsum(
     name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Multiplication | None:
-    if len(args) != 3 or not all(isinstance(each, Tensor) for each in args[1:]):
+    is_list = len(args) == 2 and isinstance(args[1], list | tuple)
+    tensors = list(args[1]) if is_list else list(args[1:])
+    if len(tensors) < 2 or not all(isinstance(each, Tensor) for each in tensors):
         return None
-    terms = _terms(str(args[0]), args[1:])
+    terms = _terms(str(args[0]), tensors)
     if terms is None:
         return None
     *inputs, output = terms
     if set("".join(inputs)) != set(output):
         return None  # it sums over an axis
+    # Of several operands the two with most axes; the product is theirs, times others.
+    numbers = sorted(range(len(inputs)), key=lambda n: -len(inputs[n]))[:2]
     first, second = (
-        _by_letters(place, tensor, term, output)
-        for place, tensor, term in zip((1, 2), args[1:], inputs, strict=True)
+        _by_letters(n + 1, tensors[n], inputs[n], output) for n in sorted(numbers)
     )
+    if is_list:
+        first, second = (_in_list(each, tensors) for each in (first, second))
     return Multiplication((first, second))
+
+
+def _in_list(operand: _Operand, tensors: Sequence[Tensor]) -> _Operand:
+    """An operand of a call that takes all of them as one list, its second argument."""
+    number = int(operand.place) - 1
+
+    def to_call(factor: Tensor) -> list[Tensor]:
+        new = operand.to_call(factor)
+        return [*tensors[:number], new, *tensors[number + 1 :]]
+
+    return _Operand(1, operand.tensor, to_call)
 
 
 def _terms(equation: str, tensors: Sequence[Tensor]) -> list[str] | None:
@@ -258,6 +285,7 @@ _READERS: dict[str, Callable[..., Multiplication | None]] = {
     **dict.fromkeys(("addcmul", "addcmul_"), _sum_with_product),
     **dict.fromkeys(("div", "divide", "true_divide", "__truediv__"), _division),
     **dict.fromkeys(_DIVISIONS_IN_PLACE, _division),
+    "lerp": _interpolation_from_zeros,
     "einsum": _einsum,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _scaling_convolution),
 }

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from se_probe.blocks.found import excitation_names, kind_of_class
-from se_probe.blocks.probe import Hit, Probe
+from se_probe.blocks.hits import Hit
+from se_probe.blocks.probe import Probe
+from se_probe.blocks.watch import takes_hooks
 
 __all__ = ["constant_notes", "missed_notes"]
 
@@ -35,7 +38,9 @@ def missed_notes(model: nn.Module, probe: Probe, hits: Sequence[Hit]) -> list[st
     -------
     list of str
     """
-    known = {hit.product.path for hit in hits} | set(probe.branches) | set(probe.parts)
+    programs = _programs(model)
+    known = {hit.product.path for hit in hits} | _makers(model, hits)
+    known |= {*probe.branches, *probe.parts, *programs}
     repeated = [
         path
         for path in dict.fromkeys(hit.product.path for hit in probe.hits)
@@ -48,7 +53,29 @@ def missed_notes(model: nn.Module, probe: Probe, hits: Sequence[Hit]) -> list[st
         *_each(model, repeated, _REPEATED),
         *_each(model, list(probe.parts), _PARTS),
         *_each(model, list(probe.branches), _BRANCHES),
+        *_each(model, programs, _PROGRAM),
     ]
+
+
+def _makers(model: nn.Module, hits: Sequence[Hit]) -> set[str]:
+    """Modules that hold the layer that ends an excitation."""
+    names = {id(p): name for name, p in model.named_parameters()}
+    return {names[id(hit.parameters[-1])].rpartition(".")[0] for hit in hits}
+
+
+def _programs(model: nn.Module) -> list[str]:
+    """Outermost TorchScript programs among the modules."""
+    programs = {path: m for path, m in model.named_modules() if not takes_hooks(m)}
+    return [
+        path
+        for path, program in programs.items()
+        if programs.keys().isdisjoint(_ancestors(path)) and _multiplies(program)
+    ]
+
+
+def _multiplies(program: Any) -> bool:
+    graph = str(getattr(program, "inlined_graph", ""))
+    return not graph or re.search(r"aten::(mul|div|einsum)", graph) is not None
 
 
 _IDLE = (
@@ -71,6 +98,11 @@ _BRANCHES = (
     "{name} weighs branches by a softmax (a selective kernel), which is no gate of one "
     "feature map: its weights are not recorded"
 )
+_PROGRAM = (
+    "{name} is a TorchScript program, in which no multiplication can be seen: if it "
+    "has SE blocks they are not recorded; put its weights into the module that it was "
+    "made from"
+)
 
 
 def _each(model: nn.Module, paths: Sequence[str], sentence: str) -> list[str]:
@@ -78,7 +110,8 @@ def _each(model: nn.Module, paths: Sequence[str], sentence: str) -> list[str]:
     if not paths:
         return []
     first = paths[0]
-    name = f"{first!r} ({type(model.get_submodule(first)).__name__})"
+    module = model.get_submodule(first)
+    name = f"{first!r} ({getattr(module, 'original_name', type(module).__name__)})"
     if len(paths) > 1:
         others = ", ".join(repr(path) for path in paths[1:_MAX_NAMED])
         more = ", ..." if len(paths) > _MAX_NAMED else ""
@@ -100,7 +133,10 @@ def _missed(
         is_alike = names is not None and names <= dict(module.named_parameters()).keys()
         if not (is_alike or _looks_like_one(module)):
             continue
-        (unseen if probe.calls[path] else idle).append(path)
+        # Its layers may run without it, called by the module that holds it.
+        below = (f"{path}.{name}".rstrip(".") for name, _ in module.named_modules())
+        ran = any(probe.calls[each] for each in below)
+        (unseen if ran else idle).append(path)
     outermost = set(idle + unseen)
     return (
         [path for path in idle if outermost.isdisjoint(_ancestors(path))],

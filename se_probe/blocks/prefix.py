@@ -8,14 +8,15 @@ that ended by then, :func:`resumed` gives them back instead of computing them ag
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_map
 
 from se_probe.blocks.found import FoundBlock
-from se_probe.blocks.watch import unwrap
+from se_probe.blocks.multiply import places_of
+from se_probe.blocks.watch import takes_hooks, unwrap
 
 __all__ = ["Prefix", "call_order", "resumed", "run_prefix"]
 
@@ -119,7 +120,7 @@ def run_prefix(model: nn.Module, block: FoundBlock, run: Callable[[], Any]) -> P
 
     with ExitStack() as hooks, suppress(_GateReached):
         for path, module in model.named_modules():
-            if path or cut == "":
+            if takes_hooks(module) and (path or cut == ""):
                 hooks.enter_context(
                     module.register_forward_pre_hook(enter(path), prepend=True)
                 )
@@ -179,7 +180,12 @@ def _giving(module: nn.Module, given: Sequence[Any]) -> Iterator[None]:
 
 
 def _cut(block: FoundBlock) -> str:
-    return block.path if block.gate_path is None else block.gate_path
+    """Module before which nothing is multiplied by a block's gate."""
+    if block.gate_path is not None:
+        return block.gate_path
+    paths = [place.path.split(".") for place in places_of(block)]
+    common = takewhile(lambda names: len(set(names)) == 1, zip(*paths, strict=False))
+    return ".".join(names[0] for names in common)
 
 
 def _copy(output: Any) -> Any:
@@ -190,8 +196,7 @@ def _can_be_given(module: nn.Module, given: Sequence[Any]) -> bool:
     works_in_place = bool(getattr(module, "inplace", False))
     leaves = [leaf for output in given for leaf in tree_flatten(output)[0]]
     is_plain = all(leaf is None or _is_tensor(leaf) for leaf in leaves)
-    is_script = isinstance(module, torch.jit.ScriptModule)
-    return is_plain and not works_in_place and not is_script
+    return is_plain and not works_in_place and takes_hooks(module)
 
 
 def _is_tensor(leaf: Any) -> bool:

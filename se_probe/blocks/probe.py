@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -17,48 +16,22 @@ from se_probe.blocks.evidence import (
     mixes_channels,
     unspread,
 )
-from se_probe.blocks.functions import GateFunction, gate_function
-from se_probe.blocks.layout import Layout, is_one_position, possible_layouts
-from se_probe.blocks.watch import Product, watch_modules, watch_products
+from se_probe.blocks.functions import gate_function
+from se_probe.blocks.hits import Hit, Use, n_numbers, source_of
+from se_probe.blocks.layout import Layout, Place, is_one_position, possible_layouts
+from se_probe.blocks.uncut import Following, buffers_kept
+from se_probe.blocks.watch import (
+    Product,
+    as_written,
+    watch_modules,
+    watch_products,
+)
 from se_probe.running import Inputs, call_network, evaluating, map_inputs
 
-__all__ = ["Hit", "Probe", "as_it_was", "gradients", "run_probe"]
+__all__ = ["Probe", "as_it_was", "gradients", "run_probe"]
 
 _N_SAMPLES = 2
 _LARGEST_GATE = 1 << 16
-
-
-@dataclass
-class Hit:
-    """A product of the probe that scales a map by a gate computed from it.
-
-    Attributes
-    ----------
-    product : Product
-    factor : int
-        Which of its two factors is the gate.
-    layout : Layout
-        How their axes are to be read.
-    rows : Tensor, shape (2, channels)
-        The gate of each sample.
-    positions : tuple of int
-        Sides of the scaled map, channels and samples left out.
-    gate_path : str or None
-        First module whose output the gate was.
-    function : GateFunction
-        That ends the excitation.
-    parameters : list of Tensor
-        Learned numbers between map and gate, in the order of use.
-    """
-
-    product: Product
-    factor: int
-    layout: Layout
-    rows: Tensor
-    positions: tuple[int, ...]
-    gate_path: str | None
-    function: GateFunction
-    parameters: list[Tensor]
 
 
 class Probe:
@@ -74,6 +47,8 @@ class Probe:
         # Outputs that could be gates: (path, output, its values when the module ended).
         # The outputs are kept, so that no later tensor takes over their memory.
         self._small: list[tuple[str, Tensor, Tensor]] = []
+        self._uses: list[Use] = []
+        self.was_cut = False
 
     def ended(self, path: str, module: nn.Module, output: Any) -> None:
         """A module has run: its output may turn out to be a gate."""
@@ -86,7 +61,27 @@ class Probe:
     def seen(self, product: Product) -> None:
         """Keep a multiplication if one factor is a gate computed from the other."""
         for gate_at in (1, 0):
+            self._keep_use(product, gate_at)
+        for gate_at in (1, 0):
             if self._is_gate(product, gate_at):
+                return
+
+    def link(self) -> None:
+        """Tell each hit where else the network multiplies by its gate."""
+        for hit in self.hits:
+            hit.also_at.extend(use.place for use in self._uses if use.is_of(hit))
+
+    def _keep_use(self, product: Product, gate_at: int) -> None:
+        feature_map, factor = product.factors[1 - gate_at], product.factors[gate_at]
+        is_small = n_numbers(factor) < feature_map.numel()
+        if factor.grad_fn is None or not is_small:
+            return
+        for layout, by_shape in possible_layouts(feature_map, factor, _N_SAMPLES):
+            if by_shape:
+                n_channels = layout.n_channels(feature_map, _N_SAMPLES)
+                rows = layout.rows(factor, n_channels).detach()
+                place = Place(product.path, product.occurrence, gate_at, layout)
+                self._uses.append(Use(place, rows, source_of(factor)))
                 return
 
     def _is_gate(self, product: Product, gate_at: int) -> bool:
@@ -184,18 +179,31 @@ def run_probe(model: nn.Module, inputs: Inputs) -> Probe:
     -------
     Probe
     """
+    probe = _one_pass(model, inputs)
+    if probe.was_cut:
+        with suppress(Exception), buffers_kept(model):  # not every network bears it
+            following = _one_pass(model, inputs, follows=True)
+            probe = max(probe, following, key=lambda each: len(each.hits))
+    return probe
+
+
+def _one_pass(model: nn.Module, inputs: Inputs, *, follows: bool = False) -> Probe:
     probe = Probe()
     modules = dict(model.named_modules())
     with (
         torch.inference_mode(False),
         torch.enable_grad(),
+        as_written(),
+        Following(follows=follows) as gradient,
         watch_modules(modules, probe.ended) as stack,
         watch_products(stack, probe.seen),
     ):
         call_network(model, map_inputs(_followed, inputs))
+    probe.was_cut = gradient.was_cut
     for hit in probe.hits:
         if hit.gate_path is not None and probe.calls[hit.gate_path] > 1:
             hit.gate_path = None  # one activation module that many blocks share
+    probe.link()
     return probe
 
 

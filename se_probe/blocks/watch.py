@@ -1,7 +1,8 @@
 """Watch a forward pass: which module runs, and which multiplications it does."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,6 +17,8 @@ __all__ = [
     "Exchange",
     "Frame",
     "Product",
+    "as_written",
+    "takes_hooks",
     "unwrap",
     "watch_modules",
     "watch_products",
@@ -78,6 +81,28 @@ def unwrap(model: nn.Module) -> nn.Module:
             return model
 
 
+def takes_hooks(module: nn.Module) -> bool:
+    """Whether a module is Python's own code: a TorchScript program takes no hooks."""
+    return not isinstance(module, torch.jit.ScriptModule)
+
+
+def as_written() -> AbstractContextManager[Any]:
+    """Context in which compiled functions and modules run as they are written.
+
+    What ``torch.compile`` made of a part of a network shows neither its modules nor its
+    multiplications.
+
+    Returns
+    -------
+    context manager
+    """
+    # Importing the compiler takes seconds; where it is not loaded, nothing is compiled.
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
 @contextmanager
 def watch_modules(
     modules: Mapping[str, nn.Module],
@@ -88,6 +113,7 @@ def watch_modules(
     Parameters
     ----------
     modules : mapping of path to module
+        Of those that take no hooks nothing is seen.
     ended : callable, optional
         Called with path, module and output whenever a module's forward has ended.
 
@@ -111,6 +137,8 @@ def watch_modules(
 
     with ExitStack() as hooks:
         for path, module in modules.items():
+            if not takes_hooks(module):
+                continue
             hooks.enter_context(module.register_forward_pre_hook(enter(path)))
             # always_call: the stack stays right when a caller catches an exception.
             hooks.enter_context(

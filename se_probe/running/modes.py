@@ -32,11 +32,19 @@ def evaluating(*models: nn.Module) -> Iterator[None]:
     modes = {module: module.training for model in models for module in model.modules()}
     try:
         for model in models:
-            model.eval()
+            _evaluate(model)
         yield
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def _evaluate(model: nn.Module) -> None:
+    try:
+        model.eval()
+    except NotImplementedError:  # an exported program stays in the mode it has
+        for module in model.modules():
+            module.training = False
 
 
 def autocast(
