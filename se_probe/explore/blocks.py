@@ -13,7 +13,7 @@ from weakref import finalize
 import numpy as np
 import xarray as xr
 
-from se_probe.gates import block_channels, block_names, recorded, row_batches
+from se_probe.gates import block_channels, block_names
 
 __all__ = ["BlockStore"]
 
@@ -115,19 +115,5 @@ class BlockStore:
         part = self.record.isel(channel=channels)
         with suppress(OSError, ValueError):  # it was not put aside, or is not whole
             return part.copy(deep=False, data=np.load(self._place(block)))
-        values = np.full(part.shape, np.nan, np.float32)
-        rows = np.flatnonzero(recorded(self.record))
-        start = 0
-        for batch in row_batches(self.record, channels):
-            stop = start + batch.sizes["image"]
-            values[_span(rows[start:stop])] = batch.values
-            start = stop
         self.n_read += 1
-        return part.copy(deep=False, data=values)
-
-
-def _span(rows: Any) -> Any:
-    """Rows as a slice where they are consecutive, which writes faster."""
-    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
-        return slice(rows[0], rows[-1] + 1)
-    return rows
+        return part.load()

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bokeh.models import Axis, Grid, Legend, Title
 from bokeh.plotting import figure
 
 from se_probe.plots import class_styles
@@ -148,7 +147,7 @@ def dress(fig: figure, colours: Colours) -> None:
         border_fill_color=colours.background,
         outline_line_color=colours.grid,
     )
-    for axis in fig.select({"type": Axis}):
+    for axis in fig.axis:
         axis.update(
             axis_label_text_color=colours.text,
             major_label_text_color=colours.text,
@@ -156,14 +155,13 @@ def dress(fig: figure, colours: Colours) -> None:
             major_tick_line_color=colours.faint,
             minor_tick_line_color=None,
         )
-    for grid in fig.select({"type": Grid}):
+    for grid in fig.grid:
         grid.grid_line_color = colours.grid
-    for legend in fig.select({"type": Legend}):
+    for legend in fig.legend:
         legend.update(
             background_fill_color=colours.background,
             background_fill_alpha=0.85,
             label_text_color=colours.text,
             border_line_color=None,
         )
-    for title in fig.select({"type": Title}):
-        title.update(text_color=colours.text, text_font_size="10pt")
+    fig.title.update(text_color=colours.text, text_font_size="10pt")

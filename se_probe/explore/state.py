@@ -86,6 +86,7 @@ class Exploration:
         self.all_classes = find_classes(record, None)
         self.classes = default_classes(record)
         self.channel_order: ChannelOrder = "index"
+        self._predicted = record["predicted"].values
         self._selected = np.zeros(0, np.intp)
         self.block = default_blocks(block_facts(record))[-1]
         self.channel = self._telling_channel()
@@ -254,7 +255,7 @@ class Exploration:
 
     def predicted_name(self, row: int) -> str:
         """Class that the network gave an image; "" where that is not known."""
-        index = int(self.record["predicted"].values[row])
+        index = int(self._predicted[row])
         names = self._output_names
         return names[index] if 0 <= index < len(names) else str(index) * (index >= 0)
 

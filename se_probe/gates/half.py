@@ -10,6 +10,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from se_probe.errors import GateRecordError, UsageError
+from se_probe.gates.direct import from_files
 
 __all__ = ["Dtype", "check_dtype", "rounded", "rounding", "widened"]
 
@@ -97,9 +98,7 @@ def widened(record: xr.DataArray, array: zarr.Array[Any] | zarr.Group) -> xr.Dat
     """
     if record.dtype == np.float32 or isinstance(array, zarr.Group):
         return record
-    lazy = indexing.LazilyIndexedArray(_Widened(array))
-    variable = xr.Variable(record.dims, lazy, record.attrs, record.encoding)
-    return xr.DataArray(variable, coords=record.coords, name=record.name)
+    return from_files(record, _Widened(array))
 
 
 class _Widened(BackendArray):

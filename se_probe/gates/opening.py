@@ -12,6 +12,7 @@ import zarr
 
 from se_probe.errors import GateRecordError
 from se_probe.gates.blocks import block_facts
+from se_probe.gates.direct import read_directly
 from se_probe.gates.half import widened
 from se_probe.gates.places import Place, damage, find_place, reason
 from se_probe.gates.record import State, check_gates, strings
@@ -50,6 +51,7 @@ def open_gates(source: str | Path | zarr.Group) -> xr.DataArray:
             group.store, group=group.path or None, chunks=None, consolidated=False
         )
         record = widened(dataset["gate"], group["gate"])
+        record = read_directly(record, group["gate"])
         for name, coord in record.coords.items():
             # Zarr's strings come back as StringDType; plain objects work everywhere.
             values = coord.values

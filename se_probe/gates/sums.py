@@ -14,6 +14,7 @@ from typing import Any
 
 import google_crc32c
 import numpy as np
+import numpy.typing as npt
 import zarr
 from zarr.abc.store import ByteRequest, Store
 from zarr.codecs import Crc32cCodec
@@ -24,7 +25,15 @@ from se_probe.errors import GateRecordError
 from se_probe.gates.places import FORMAT, Place, damage, reason, unreadable
 from se_probe.gates.record import State
 
-__all__ = ["CheckedStore", "RowArray", "check_files", "row_arrays", "sums_of_files"]
+__all__ = [
+    "CheckedStore",
+    "RowArray",
+    "check_files",
+    "row_array",
+    "row_arrays",
+    "sums_of_files",
+    "what_is_wrong",
+]
 
 # gate/c/3/0, state/c/3, context/squeeze/c/3/0, below whatever group the record is in
 _ROW_CHUNK = re.compile(
@@ -52,15 +61,25 @@ def row_arrays(group: zarr.Group) -> dict[str, RowArray]:
     """The arrays of a record that are written batch by batch, by path in the group."""
     names = ["gate", "predicted", "state"]
     names += [name for name, _ in group.members(max_depth=1) if "context/" in name]
-    return {name: _row_array(group[name]) for name in names}
+    return {name: row_array(group[name]) for name in names}
 
 
-def _row_array(array: zarr.Array[Any] | zarr.Group) -> RowArray:
+def row_array(array: zarr.Array[Any] | zarr.Group) -> RowArray:
+    """How one of them lies on disk."""
     if not isinstance(array, zarr.Array):
         raise GateRecordError("an array of the gate record is a group")
     has_sum = any(isinstance(codec, Crc32cCodec) for codec in array.compressors)
     n_values = int(np.prod(array.chunks))
     return RowArray(n_values * array.dtype.itemsize + 4 * has_sum, has_sum)
+
+
+def what_is_wrong(data: bytes | npt.NDArray[np.uint8], array: RowArray) -> str:
+    """What is wrong with the bytes of a chunk; "" if nothing is."""
+    if len(data) != array.n_bytes:
+        return f"{array.n_bytes:,} bytes expected, {len(data):,} found"
+    if array.has_sum and _crc32c(data[:-4]) != bytes(data[-4:]):
+        return "its checksum does not match"
+    return ""
 
 
 class CheckedStore(WrapperStore[Store]):
@@ -83,6 +102,11 @@ class CheckedStore(WrapperStore[Store]):
         super().__init__(store)
         self.where = where
         self.arrays = dict(arrays or {})
+
+    @property
+    def local(self) -> Store:
+        """Where the files lie, below this and any other wrapping."""
+        return self._store
 
     def _with_store(self, store: Store) -> "CheckedStore":
         return type(self)(store, self.where, self.arrays)
@@ -126,12 +150,7 @@ class CheckedStore(WrapperStore[Store]):
         array = self.arrays[chunk["name"]]
         if value is None:
             return "its chunk is missing" if await self._must_be_there(chunk) else ""
-        data = value.to_bytes()
-        if len(data) != array.n_bytes:
-            return f"{array.n_bytes:,} bytes expected, {len(data):,} found"
-        if array.has_sum and _crc32c(data[:-4]) != data[-4:]:
-            return "its checksum does not match"
-        return ""
+        return what_is_wrong(value.to_bytes(), array)
 
     async def _must_be_there(self, chunk: re.Match[str]) -> bool:
         """Whether a missing chunk belongs to a batch that is done."""
@@ -147,7 +166,7 @@ class CheckedStore(WrapperStore[Store]):
         return State.RECORDED in states[: len(states) - sum_bytes]
 
 
-def _crc32c(data: bytes) -> bytes:
+def _crc32c(data: bytes | npt.NDArray[np.uint8]) -> bytes:
     return int(google_crc32c.value(data)).to_bytes(4, "little")
 
 

@@ -24,6 +24,10 @@ __all__ = ["image_map"]
 _N_COMPONENTS = 2
 # Up to this many channels the exact decomposition takes less than reading the gates.
 _MAX_EXACT = 512
+# Lanczos iterations would take many seconds where no direction stands out.
+_N_RANDOM, _N_ITERATIONS = 12, 7
+# Rows in double precision at a time.
+_N_PROJECTED = 512
 
 
 class _Axes(NamedTuple):
@@ -32,6 +36,18 @@ class _Axes(NamedTuple):
     centre: npt.NDArray[np.float64]  # (channels,)
     components: npt.NDArray[np.float64]  # (2, channels)
     variance_share: list[float]  # of each axis
+
+    def project(
+        self, gates: npt.NDArray[np.float32], rows: npt.NDArray[np.intp]
+    ) -> npt.NDArray[np.float64]:
+        """Coordinates of some rows of (images, channels), shape (rows, 2)."""
+        places = np.empty((len(rows), _N_COMPONENTS))
+        for start in range(0, len(rows), _N_PROJECTED):
+            own = slice(start, start + _N_PROJECTED)
+            shown = gates[rows[own]] - self.centre
+            # Not a product of matrices, whose last bits depend on how many rows it has.
+            places[own] = np.einsum("ij,kj->ik", shown, self.components)
+        return places
 
 
 def image_map(
@@ -76,6 +92,9 @@ def image_map(
     Jolliffe. Principal Component Analysis. Springer 2002.
     https://doi.org/10.1007/b98835
 
+    Halko, Martinsson, Tropp. Finding structure with randomness. SIAM Review 53, 2011,
+    algorithm 4.4, for blocks of many channels. https://doi.org/10.1137/090771806
+
     Examples
     --------
     >>> from se_probe.gates import make_gates
@@ -93,10 +112,9 @@ def image_map(
     rows = np.flatnonzero(recorded(record))
     fitted, drawn = (_evenly_by_class(record, rows, n) for n in (n_fitted, n_drawn))
     kept = np.union1d(fitted, drawn)
-    gates = _gates_of(record, channels, np.isin(rows, kept))
-    axes = _fit(gates[np.searchsorted(kept, fitted)])
-    shown = gates[np.searchsorted(kept, drawn)] - axes.centre
-    first, second = axes.components @ shown.T
+    gates = _gates_of(record, channels, kept, np.isin(rows, kept))
+    axes = _fit(gates, np.searchsorted(kept, fitted))
+    first, second = axes.project(gates, np.searchsorted(kept, drawn)).T
     along_image = [name for name, c in record.coords.items() if c.dims == ("image",)]
     return xr.Dataset(
         {"first": ("image", first), "second": ("image", second)},
@@ -134,33 +152,65 @@ def _fair_shares(counts: dict[str, int], n_most: int) -> dict[str, int | None]:
 
 
 def _gates_of(
-    record: xr.DataArray, channels: Channels, is_kept: npt.NDArray[np.bool_]
+    record: xr.DataArray,
+    channels: Channels,
+    kept: npt.NDArray[np.intp],
+    is_kept: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.float32]:
     """Gates of some of the recorded rows, read in one pass; shape (rows, channels)."""
-    parts: list[npt.NDArray[np.float32]] = []
-    start = 0
+    n_channels = record.isel(channel=channels).sizes["channel"]
+    gates = np.empty((len(kept), n_channels), np.float32)
+    start = n_done = 0
     for batch in row_batches(record, channels):
         stop = start + batch.sizes["image"]
-        parts.append(batch.values[is_kept[start:stop]])
-        start = stop
-    return np.concatenate(parts)
+        own = batch.values[is_kept[start:stop]]
+        gates[n_done : n_done + len(own)] = own
+        start, n_done = stop, n_done + len(own)
+    return gates
 
 
-def _fit(gates: npt.NDArray[np.floating]) -> _Axes:
-    """Principal axes of some gates, shape (images, channels); absent ones are 0."""
-    n_images, n_channels = gates.shape
+def _fit(gates: npt.NDArray[np.float32], rows: npt.NDArray[np.intp]) -> _Axes:
+    """Principal axes of some rows of (images, channels); absent ones are 0."""
+    centred = gates[rows].astype(np.float64)
+    centre = centred.mean(axis=0)
+    centred -= centre
+    n_images, n_channels = centred.shape
     components = np.zeros((_N_COMPONENTS, n_channels))
-    shares = [0.0] * _N_COMPONENTS
-    centre = gates.mean(axis=0, dtype=np.float64)
-    if n_images > 1 and np.ptp(gates, axis=0).any():
-        # Only who draws a map waits for scikit-learn, which takes a second to import.
-        from sklearn.decomposition import PCA
-
+    shares = np.zeros(_N_COMPONENTS)
+    total = np.einsum("ij,ij->", centred, centred)
+    if n_images > 1 and np.ptp(gates[rows], axis=0).any():
         n_found = min(_N_COMPONENTS, n_images - 1, n_channels)
-        # Lanczos iterations would take many seconds where no direction stands out.
-        solver = "covariance_eigh" if n_channels <= _MAX_EXACT else "randomized"
-        pca = PCA(n_found, svd_solver=solver, iterated_power=7, random_state=0)
-        pca.fit(gates.astype(np.float64))
-        components[:n_found] = pca.components_
-        shares[:n_found] = pca.explained_variance_ratio_.tolist()
-    return _Axes(centre, components, shares)
+        is_small = n_channels <= _MAX_EXACT
+        lengths, axes = (_exact if is_small else _randomized)(centred)
+        components[:n_found] = axes[:n_found]
+        shares[:n_found] = lengths[:n_found] ** 2 / total
+    return _Axes(centre, components, shares.tolist())
+
+
+def _exact(
+    centred: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Singular values and right singular vectors, the largest first."""
+    squares, axes = np.linalg.eigh(centred.T @ centred)
+    return np.sqrt(squares[::-1].clip(min=0)), _turned(axes.T[::-1])
+
+
+def _randomized(
+    centred: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The first of them, by iterating on a random subspace."""
+    rng = np.random.default_rng(0)
+    size = (centred.shape[1], min(_N_RANDOM, *centred.shape))
+    inside = rng.standard_normal(size)
+    for _ in range(_N_ITERATIONS):
+        outside = np.linalg.qr(centred @ inside)[0]
+        inside = np.linalg.qr(centred.T @ outside)[0]
+    _, lengths, turn = np.linalg.svd(centred @ inside, full_matrices=False)
+    return lengths, _turned(turn @ inside.T)
+
+
+def _turned(axes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Axes, shape (axes, channels), whose largest component is positive."""
+    largest = np.abs(axes).argmax(axis=1)
+    signs: npt.NDArray[np.float64] = np.sign(axes[np.arange(len(axes)), largest])
+    return axes * signs[:, None]

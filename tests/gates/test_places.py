@@ -110,6 +110,7 @@ def refuse(*_, **__):
 def test_a_file_that_may_not_be_read_is_not_called_damaged(run, monkeypatch):
     record = open_gates(run)
     monkeypatch.setattr(LocalStore, "get", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
 
     with pytest.raises(
         GateRecordError, match=r"cannot be read \(gate/c/0/0: Permission denied\)$"
