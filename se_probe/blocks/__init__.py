@@ -13,13 +13,14 @@ from se_probe.blocks.hold import held_gates
 from se_probe.blocks.multiply import watch_gates
 from se_probe.blocks.names import keep_names, kept_names
 from se_probe.blocks.prefix import Prefix, call_order, resumed, run_prefix
-from se_probe.blocks.watch import unwrap
+from se_probe.blocks.watch import as_written, unwrap
 
 __all__ = [
     "Findings",
     "FoundBlock",
     "GateCapture",
     "Prefix",
+    "as_written",
     "call_order",
     "capture_gates",
     "examine_network",

@@ -100,7 +100,7 @@ def capture_gates(
     model = unwrap(model)
     capture = GateCapture(blocks)
     with ExitStack() as contexts:
-        contexts.enter_context(as_written())
+        contexts.enter_context(as_written(model))
         for block in blocks:
             if block.gate_path is not None:
                 gate_module = model.get_submodule(block.gate_path)

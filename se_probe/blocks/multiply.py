@@ -71,7 +71,7 @@ def watch_gates(
         return None if found is None else _shown(product, *found, seen)
 
     with (
-        as_written(),
+        as_written(model),
         watch_modules(below | paths) as stack,
         watch_products(stack, product_seen),
     ):

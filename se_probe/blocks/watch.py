@@ -86,21 +86,34 @@ def takes_hooks(module: nn.Module) -> bool:
     return not isinstance(module, torch.jit.ScriptModule)
 
 
-def as_written() -> AbstractContextManager[Any]:
+def as_written(model: nn.Module | None = None) -> AbstractContextManager[Any]:
     """Context in which compiled functions and modules run as they are written.
 
     What ``torch.compile`` made of a part of a network shows neither its modules nor its
     multiplications.
+
+    Parameters
+    ----------
+    model : nn.Module, optional
+        Only if modules of this network are compiled; by default whatever is compiled.
 
     Returns
     -------
     context manager
     """
     # Importing the compiler takes seconds; where it is not loaded, nothing is compiled.
-    if "torch._dynamo" not in sys.modules:
+    is_loaded = "torch._dynamo" in sys.modules
+    if not is_loaded or (
+        model is not None and not any(map(_is_compiled, model.modules()))
+    ):
         return nullcontext()
     stance: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
     return stance
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    in_place = getattr(module, "_compiled_call_impl", None) is not None
+    return in_place or isinstance(getattr(module, "_orig_mod", None), nn.Module)
 
 
 @contextmanager

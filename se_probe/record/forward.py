@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from se_probe.blocks import FoundBlock, capture_gates, unwrap
+from se_probe.blocks import FoundBlock, as_written, capture_gates, unwrap
 from se_probe.record.maps import MapCapture
 from se_probe.running import (
     Precision,
@@ -82,6 +82,7 @@ def running_network(
     maps = MapCapture(blocks, context)
     with (
         evaluating(model),
+        nullcontext() if compile else as_written(),
         maps.watching(model),
         capture_gates(model, blocks) as capture,
     ):
@@ -134,6 +135,4 @@ def _compiled(model: nn.Module) -> Callable[[Tensor], Any]:
     # hooks (https://github.com/pytorch/pytorch/pull/98371), so Dynamo starts afresh.
     torch.compiler.reset()
     compiled: Callable[[Tensor], Any] = torch.compile(model)
-    # Where gates are captured, compiled code runs as it is written, if not asked for.
-    asked: Callable[[Tensor], Any] = torch.compiler.set_stance("default")(compiled)
-    return asked
+    return compiled
