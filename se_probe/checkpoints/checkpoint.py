@@ -14,7 +14,7 @@ from se_probe.checkpoints.layouts import Evidence, evidence_in_names
 from se_probe.checkpoints.network import Provenance
 from se_probe.checkpoints.own import is_own, read_own
 from se_probe.checkpoints.weights import View, find_weights, views
-from se_probe.errors import CheckpointError
+from se_probe.errors import CheckpointError, SEProbeError
 from se_probe.files import file_sha256
 from se_probe.images import Preprocessing
 
@@ -112,6 +112,8 @@ def open_checkpoint(
     CheckpointError
         If the file cannot be read, or only by running code from it, or holds no
         weights, or not the part of them that was asked for.
+    SEProbeError
+        If it is our own and its facts make no sense.
     """
     content = read_container(path, trust_pickle=trust_pickle)
     provenance = Provenance(path.name, file_sha256(path))
@@ -121,7 +123,16 @@ def open_checkpoint(
                 f"{path.name} is a se_probe checkpoint, which holds one network: leave "
                 f"--weights {part} out (in Python: weights=None)"
             )
-        return _opened_own(read_own(content, path.name), provenance)
+        facts = read_own(content, path.name)
+        try:
+            return _opened_own(facts, provenance)
+        except SEProbeError:
+            raise
+        except Exception as error:  # whatever facts of other types lead to
+            raise CheckpointError(
+                f"{path.name} is a se_probe checkpoint whose facts are not of the "
+                f"types they should have ({error}): save it again"
+            ) from error
     try:
         return _opened_foreign(content, provenance, part)
     except RecursionError as error:  # a dict that holds itself

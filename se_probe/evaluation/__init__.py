@@ -23,7 +23,7 @@ from se_probe.evaluation.networks import (
     NetworkFigures,
     evaluate,
 )
-from se_probe.evaluation.onnx_files import OnnxModel, open_onnx
+from se_probe.evaluation.onnx_files import OnnxModel, open_onnx, seal_onnx
 from se_probe.evaluation.paired import bonett_price_interval, mcnemar_p
 from se_probe.evaluation.seen import HeldOut, held_out
 from se_probe.evaluation.store import ResultStore, digest
@@ -50,4 +50,5 @@ __all__ = [
     "open_onnx",
     "readable_rows",
     "run_times",
+    "seal_onnx",
 ]

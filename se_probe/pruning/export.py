@@ -17,6 +17,7 @@ import se_probe
 from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network
 from se_probe.errors import CheckpointError, MissingPackageError, UsageError
+from se_probe.evaluation import seal_onnx
 from se_probe.files import refuse_existing, write_whole
 from se_probe.pruning.sameness import (
     TOLERANCE,
@@ -281,8 +282,6 @@ def _write_onnx(
     opset: int | None,
     half: bool,
 ) -> None:
-    import onnx
-
     from se_probe.pruning.half import with_half_weights
 
     try:
@@ -304,5 +303,5 @@ def _write_onnx(
     file = exported.model_proto
     if half:
         with_half_weights(file)
-    onnx.helper.set_model_props(file, _metadata(network))
+    seal_onnx(file, _metadata(network))
     path.write_bytes(file.SerializeToString())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from se_probe.blocks import unwrap
 from se_probe.checkpoints import Network
-from se_probe.evaluation import Evaluation, evaluate, held_out, open_onnx
+from se_probe.evaluation import Evaluation, evaluate, held_out, open_onnx, seal_onnx
 from se_probe.images import LabelledImages
 from se_probe.interventions import evenly
 from se_probe.progress import Progress
@@ -73,7 +73,7 @@ def quantize_onnx(path: Path, out: Path, images: Tensor) -> None:
     prepared.unlink()
     model = onnx.load(out)
     facts["precision"] = json.dumps("int8")
-    onnx.helper.set_model_props(model, facts)
+    seal_onnx(model, facts)
     onnx.save(model, out)
 
 

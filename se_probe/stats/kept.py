@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from zarr.codecs import Crc32cCodec
 
 __all__ = ["Kept"]
 
@@ -19,14 +20,16 @@ _WORTH_KEEPING = 200 * 2**20
 # What makes numbers of the same files different ones.
 _ROW_NAMES = ("image_id", "class_name", "wnid", "class_index", "state")
 _CHANNEL_NAMES = ("block", "channel_in_block")
+# Beside the numbers: a sum of all that Zarr's own checksums do not tell.
+_SUM = ".sha256"
 
 
 class Kept:
     """What was computed from a record, in the folder `RUN.stats` beside `RUN.zarr`.
 
     It is used again while the files of the record and the rows that count are the
-    same. Without a path, for small records, and where the folder cannot be written,
-    everything is computed anew.
+    same; what was damaged on disk is computed anew. Without a path, for small records,
+    and where the folder cannot be written, everything is computed anew.
 
     Parameters
     ----------
@@ -76,7 +79,7 @@ class Kept:
     def _from_disk(self, key: str) -> xr.Dataset | None:
         if self._folder is None:
             return None
-        with suppress(OSError, ValueError, KeyError):
+        with suppress(Exception):  # of zarr and its codecs, whatever damage leads to
             made = _read(self._folder / f"{key}.zarr")
             return made.assign_attrs({**self._attrs, **made.attrs})
         return None
@@ -93,11 +96,11 @@ class Kept:
 
     def _forget_others(self, folder: Path) -> None:
         """Remove what belongs to an earlier state of the record."""
-        mark, state = folder / "record", self._stamp.partition("-")[0]
-        if mark.is_file() and mark.read_text(encoding="utf-8") != state:
+        mark, state = folder / "record", self._stamp.partition("-")[0].encode()
+        if mark.is_file() and mark.read_bytes() != state:
             shutil.rmtree(folder)
         folder.mkdir(exist_ok=True)
-        mark.write_text(state, encoding="utf-8")
+        mark.write_bytes(state)
 
 
 def _size(record: xr.DataArray) -> int:
@@ -149,17 +152,29 @@ def _write(made: xr.Dataset, place: Path) -> None:
         variables=list(made.data_vars), coordinates=list(made.coords)
     )
     building = place.with_name(f"{place.name}.{os.getpid()}.new")
-    plain = {name: {"compressors": None} for name in made.variables}
+    plain = {name: {"compressors": (Crc32cCodec(),)} for name in made.variables}
     try:
         made.to_zarr(building, zarr_format=3, consolidated=False, encoding=plain)
+        place.with_suffix(_SUM).write_text(_sum(building), encoding="utf-8")
+        shutil.rmtree(place, ignore_errors=True)  # a damaged one
         building.rename(place)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
+def _sum(place: Path) -> str:
+    """Hash over the names and sizes of all files, and what those without a sum hold."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in place.rglob("*") if path.is_file()):
+        content = file.read_bytes() if file.suffix == ".json" else b""
+        name = file.relative_to(place).as_posix()
+        digest.update(f"{name} {file.stat().st_size}\n".encode() + content)
+    return digest.hexdigest()
+
+
 def _read(place: Path) -> xr.Dataset:
-    if not place.is_dir():
-        raise FileNotFoundError(place)
+    if place.with_suffix(_SUM).read_text(encoding="utf-8") != _sum(place):
+        raise ValueError("damaged")
     made: xr.Dataset = xr.open_zarr(place, chunks=None, consolidated=False).load()
     for name, variable in made.variables.items():
         # Zarr's strings come back as StringDType; plain objects work everywhere.

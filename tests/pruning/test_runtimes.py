@@ -1,5 +1,7 @@
 """ONNX files are judged, and networks timed, as they are served."""
 
+import random
+import warnings
 from collections import Counter
 from dataclasses import replace
 
@@ -9,8 +11,8 @@ from torch.nn.functional import silu
 
 from networks import built, flow_network, pictures
 from se_probe.class_names import label_set
-from se_probe.errors import CheckpointError, UsageError
-from se_probe.evaluation import evaluate, open_onnx
+from se_probe.errors import CheckpointError, SEProbeError, UsageError
+from se_probe.evaluation import evaluate, open_onnx, seal_onnx
 from se_probe.images import image_sums, open_images
 from se_probe.pruning import evaluate_int8, export_network, quantize_onnx, time_runtimes
 from se_probe.pruning.runtimes import serve
@@ -50,6 +52,46 @@ def test_an_onnx_file_says_its_classes_and_preprocessing(served):
 
     assert opened.preprocessing == network.preprocessing
     assert [label.name for label in opened.class_names] == list("0123456789")
+
+
+def test_damage_to_an_onnx_file_is_said(served, tmp_path):
+    network, images, path = served
+    data, rng = path.read_bytes(), random.Random(20)
+    expected = open_onnx(path).model(images.batch(0))
+    n_said = 0
+
+    for _ in range(60):
+        damaged = bytearray(data)
+        damaged[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        (tmp_path / "net.onnx").write_bytes(damaged)
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            try:
+                opened = open_onnx(tmp_path / "net.onnx", network)
+            except SEProbeError:
+                n_said += 1
+                continue
+        if heard:
+            assert "is not as se_probe exported it" in str(heard[0].message)
+            n_said += 1
+        else:
+            torch.testing.assert_close(opened.model(images.batch(0)), expected)
+
+    assert n_said > 40
+
+
+@pytest.mark.parametrize("value", ["{", "3", "null", '{"mean": 1}'])
+@pytest.mark.parametrize("key", ["preprocessing", "label_set", "removed_blocks"])
+def test_metadata_that_make_no_sense_are_one_sentence(served, tmp_path, key, value):
+    file = onnx.load(served[2])
+    facts = {each.key: each.value for each in file.metadata_props}
+    seal_onnx(file, facts | {key: value})
+    onnx.save(file, tmp_path / "net.onnx")
+
+    with pytest.raises(SEProbeError) as refused:
+        open_onnx(tmp_path / "net.onnx")
+
+    assert "\n" not in str(refused.value)
 
 
 def test_an_onnx_file_of_an_imagenet_network_knows_wnids(tmp_path):

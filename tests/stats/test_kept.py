@@ -60,6 +60,35 @@ def test_a_changed_record_is_computed_anew_and_the_old_numbers_go(path):
     assert after != before
 
 
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
+def test_damaged_numbers_are_computed_anew_and_kept_again(path, damage):
+    record = open_gates(path)
+    compute = Counted(lambda: class_moments(record))
+    first = Kept(record, path).get("it", compute)
+    folder = path.parent / "run.stats"
+    files = [f for f in folder.rglob("*") if f.is_file() and f.name != "record"][::3]
+
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(damaged(content) if damage == "flip" else content[:-3])
+        if damage == "delete":
+            file.unlink()
+        before = compute.n_calls
+
+        again = Kept(record, path).get("it", compute)
+
+        xr.testing.assert_identical(again, first)
+        assert compute.n_calls == before + 1, file
+    Kept(record, path).get("it", compute)
+    assert compute.n_calls == len(files) + 1
+
+
+def damaged(content):
+    changed = bytearray(content)
+    changed[len(changed) // 2] ^= 4
+    return bytes(changed)
+
+
 def test_other_rows_or_settings_are_other_numbers(path):
     record = open_gates(path)
     compute = Counted(lambda: class_moments(record))
