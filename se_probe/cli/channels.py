@@ -12,6 +12,7 @@ from se_probe.cli.options import (
     OutputOptions,
     split_list,
 )
+from se_probe.cli.sources import record_from
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]
@@ -59,12 +60,11 @@ def channels(
     out
         Table of all channels, one a row.
     """
-    from se_probe.gates import open_gates
     from se_probe.plots import save_table
     from se_probe.stats import channel_table
     from se_probe.views import describe_selectivity, selectivity_profile
 
-    gates = open_gates(record)
+    gates = record_from(record, quiet=output.quiet)
     chosen = None if blocks is None else split_list(blocks)
     with progress_bar("reading", quiet=output.quiet) as progress:
         table = channel_table(gates, blocks=chosen, seed=seed, progress=progress)

@@ -1,5 +1,6 @@
 """``se-probe compare``: two gate records of the same images."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from se_probe.cli.console import (
     typed_command,
 )
 from se_probe.cli.options import TO_THE_READER, NonNegative, OutputOptions
+from se_probe.cli.sources import record_from
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,10 +56,9 @@ def compare(
     out
         Output folder for the figure and its numbers.
     """
-    from se_probe.gates import open_gates
     from se_probe.views import comparison_profile, describe_comparison
 
-    one, other = open_gates(first), open_gates(second)
+    one, other = (record_from(path, quiet=output.quiet) for path in (first, second))
     with progress_bar("comparing", quiet=output.quiet, unit="blocks") as progress:
         view = comparison_profile(
             one,
@@ -123,9 +124,14 @@ def _cell(one: "xr.Dataset", key: str) -> Any:
     if key == "block":
         return str(one["block"].item())
     value = one[key].item()
-    if f"{key}_low" not in one:
+    if math.isnan(value):
+        return "not known"
+    low, high = (
+        one[f"{key}_{end}"].item() if f"{key}_{end}" in one else math.nan
+        for end in ("low", "high")
+    )
+    if math.isnan(low):
         return value
-    low, high = (one[f"{key}_{end}"].item() for end in ("low", "high"))
     return f"{value:.3g} ({low:.3g} to {high:.3g})"
 
 

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from se_probe.cli.console import say
 from se_probe.cli.options import Flag, NonNegative
-from se_probe.cli.sources import images_of_record
+from se_probe.cli.sources import images_of_record, record_from
 
 __all__ = ["explore"]
 
@@ -40,9 +40,8 @@ def explore(
         Only print the address.
     """
     from se_probe.explore import serve_page
-    from se_probe.gates import open_gates
 
-    images = images_of_record(open_gates(record), data)
+    images = images_of_record(record_from(record), data)
     page = serve_page(record, images, port=port)
     print(page.url, flush=True)
     if no_browser or not page.open_browser():

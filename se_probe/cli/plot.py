@@ -26,7 +26,7 @@ from se_probe.cli.plot_options import (
     image_choice,
 )
 from se_probe.cli.record import say_summary
-from se_probe.cli.sources import images_of_record
+from se_probe.cli.sources import images_of_record, record_from
 from se_probe.errors import ClassNameError, SEProbeError, UsageError
 
 if TYPE_CHECKING:
@@ -108,9 +108,7 @@ def plot(
         raise UsageError("plot takes a gate record, or --ckpt FILE (one of them)")
     names = split_list(classes)
     if record is not None:
-        from se_probe.gates import open_gates
-
-        gates, stem, path = open_gates(record), record.stem, record
+        gates, stem, path = record_from(record, quiet=quiet), record.stem, record
     else:
         names_file = checkpoint.class_names
         request = RecordingRequest(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from se_probe.cli.sources import images_of_record
+from se_probe.cli.sources import images_of_record, record_from
 
 __all__ = ["report"]
 
@@ -37,9 +37,8 @@ def report(
         The image folder that was recorded, where it lies now. Default: where the record
         says it is. Without images their ids are shown.
     """
-    from se_probe.gates import open_gates
     from se_probe.report import write_report
 
-    images = images_of_record(open_gates(record), data)
+    images = images_of_record(record_from(record), data)
     command = shlex.join(["se-probe", *sys.argv[1:]])
     print(write_report(record, out, against, images, command=command))

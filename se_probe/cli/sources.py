@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from se_probe.checkpoints import Network
     from se_probe.images import LabelledImages
 
-__all__ = ["images_for", "images_of_record", "network_from"]
+__all__ = ["images_for", "images_of_record", "network_from", "record_from"]
 
 
 def network_from(
@@ -46,6 +46,21 @@ def network_from(
         for note in network.notes:
             say(f"note: {note}")
     return network
+
+
+def record_from(path: Path, *, quiet: bool = False) -> "xr.DataArray":
+    """Gate record at a path; that it is not finished goes to stderr."""
+    from se_probe.gates import State, open_gates
+
+    record = open_gates(path)
+    state = record["state"].values
+    n_left = int((state == State.NOT_RECORDED).sum())
+    if n_left and n_left < len(state) and not quiet:
+        say(
+            f"note: {path.name} is not finished: {len(state) - n_left:,} of "
+            f"{len(state):,} images are done, and only those are used"
+        )
+    return record
 
 
 def images_for(

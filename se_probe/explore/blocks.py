@@ -6,11 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
-from threading import RLock
+from threading import RLock, Thread
 from typing import Any, TypeVar
 from weakref import finalize
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from se_probe.gates import block_channels, block_names
@@ -33,9 +34,10 @@ class BlockStore:
     record : xr.DataArray, dims (image, channel)
         A gate record.
     max_bytes : int, optional
-        Gates kept in memory; one block is held whatever its size. What has to give
-        way goes to a temporary folder while that has room: a record holds the gates of
-        all blocks of an image together, and is read whole for any of them.
+        Gates kept in memory; one block is held whatever its size. Where not all of them
+        fit, each is copied to a temporary folder once it was read, while that has room:
+        a record holds the gates of all blocks of an image together, and is read whole
+        for any of them.
     """
 
     def __init__(self, record: xr.DataArray, max_bytes: int = _MAX_BYTES) -> None:
@@ -44,6 +46,7 @@ class BlockStore:
         self._max_bytes = max_bytes
         self._gates = OrderedDict[str, xr.DataArray]()
         self._views = OrderedDict[tuple[Any, ...], xr.DataArray | xr.Dataset]()
+        self._copying = dict[str, Thread]()
         self._lock = RLock()
         self._folder = mkdtemp(prefix="se_probe_explore_")
         finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
@@ -94,26 +97,32 @@ class BlockStore:
     def _make_room(self, block: str) -> None:
         size = self.record.isel(channel=block_channels(self.record, block)).nbytes
         while self._gates and size + self._held() > self._max_bytes:
-            self._put_aside(*self._gates.popitem(last=False))
-
-    def _put_aside(self, block: str, gates: xr.DataArray) -> None:
-        path = self._place(block)
-        free = shutil.disk_usage(self._folder).free
-        if not path.is_file() and free > 2 * self.record.nbytes:
-            with suppress(OSError):
-                np.save(path, gates.values)
-
-    def _place(self, block: str) -> Path:
-        number = block_names(self.record).index(block)
-        return Path(self._folder, f"{number}.npy")
+            self._gates.popitem(last=False)
 
     def _held(self) -> int:
         return sum(gates.nbytes for gates in self._gates.values())
 
     def _read(self, block: str) -> xr.DataArray:
-        channels = block_channels(self.record, block)
-        part = self.record.isel(channel=channels)
-        with suppress(OSError, ValueError):  # it was not put aside, or is not whole
-            return part.copy(deep=False, data=np.load(self._place(block)))
+        part = self.record.isel(channel=block_channels(self.record, block))
+        if block in self._copying:
+            self._copying.pop(block).join()
+        with suppress(OSError, ValueError):  # it was not copied, or is not whole
+            copy = np.load(self._place(block), mmap_mode="r")
+            return part.copy(deep=False, data=copy)
         self.n_read += 1
-        return part.load()
+        part = part.load()
+        if self.record.nbytes > self._max_bytes:
+            copying = Thread(target=self._copy, args=(block, part.values))
+            self._copying[block] = copying
+            copying.start()
+        return part
+
+    def _copy(self, block: str, gates: npt.NDArray[np.float32]) -> None:
+        """Copy the gates of a block to where they are found again in no time."""
+        with suppress(OSError):
+            if shutil.disk_usage(self._folder).free > 2 * self.record.nbytes:
+                np.save(self._place(block), gates)
+
+    def _place(self, block: str) -> Path:
+        number = block_names(self.record).index(block)
+        return Path(self._folder, f"{number}.npy")

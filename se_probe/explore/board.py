@@ -26,7 +26,7 @@ from se_probe.explore.words import (
     status_html,
 )
 
-__all__ = ["Board"]
+__all__ = ["Board", "error_message"]
 
 _SMALL = 64 * 2**20  # bytes of gates: depth takes less than a second or so
 _HOVERED = """
@@ -42,6 +42,31 @@ const is_dark = lab != null
   : window.matchMedia("(prefers-color-scheme: dark)").matches
 if (is_dark) { theme.value = "dark" }
 """
+
+
+def error_message(sentence: str) -> Div:
+    """What stands in the place of a board that cannot be shown.
+
+    Parameters
+    ----------
+    sentence : str
+
+    Returns
+    -------
+    Div
+    """
+    div = _text()
+    div.update(text=message_html(sentence, is_error=True), styles=variables(LIGHT))
+    return div
+
+
+def _text() -> Div:
+    return Div(
+        sizing_mode="stretch_width",
+        disable_math=True,
+        stylesheets=[InlineStyleSheet(css=SHEET)],
+        min_width=320,
+    )
 
 
 class Board:
@@ -70,16 +95,7 @@ class Board:
         self.depth = DepthPanel(look.blocks)
         self.depth_view: xr.Dataset | None = None
         self.hovered = ColumnDataSource({"point": [-1]}, name="hovered")
-        sheet = InlineStyleSheet(css=SHEET)
-        texts = [
-            Div(
-                sizing_mode="stretch_width",
-                disable_math=True,
-                stylesheets=[sheet],
-                min_width=320,
-            )
-            for _ in range(4)
-        ]
+        texts = [_text() for _ in range(4)]
         self.status, self.message, self.selected, self.galleries = texts
         self.status.text = status_html(look, name)
         self._is_painting = False
@@ -284,10 +300,17 @@ class Board:
         try:
             self._say("")
             choose()
-        except SEProbeError as error:
-            self._say(str(error), is_error=True)
+        except (SEProbeError, OSError) as error:
+            self._say(_sentence(error), is_error=True)
             self.controls.show(self.look)
         finally:
             if document is not None:
                 document.unhold()
             self._is_painting = False
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says; of a full disk or a forbidden folder, which file it was."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+    return str(error)

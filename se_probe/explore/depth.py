@@ -1,8 +1,10 @@
 """The numbers along the network, block by block, kept where there are any."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from se_probe.explore.blocks import BlockStore
@@ -19,7 +21,7 @@ Tell = Callable[[xr.Dataset], None]
 def depth_by_block(
     store: BlockStore, path: str | Path | None = None, tell: Tell | None = None
 ) -> xr.Dataset:
-    """View along the network, one block after the other, so that memory stays small.
+    """View along the network, a few blocks at a time, so that memory stays small.
 
     What was computed before and kept beside the record (by `plot` or here) is used.
 
@@ -30,7 +32,7 @@ def depth_by_block(
     path : path, optional
         Where the record lies.
     tell : callable, optional
-        Called after each block.
+        Called after each group of blocks.
 
     Returns
     -------
@@ -41,9 +43,8 @@ def depth_by_block(
 
     def computed() -> xr.Dataset:
         parts: list[xr.Dataset] = []
-        for block in block_names(record):
-            part = record.isel(channel=block_channels(record, block))
-            parts.append(depth_profile(part))
+        for channels in _groups(record):
+            parts.append(depth_profile(record.isel(channel=channels)))
             if tell is not None:
                 tell(xr.concat(parts, "block", data_vars="all", join="exact"))
         return xr.concat(parts, "block", data_vars="all", join="exact").assign_attrs(
@@ -54,3 +55,25 @@ def depth_by_block(
     if tell is not None:
         tell(view)
     return view
+
+
+def _groups(record: xr.DataArray) -> Iterator[npt.NDArray[np.intp]]:
+    """Channels of some blocks in a row, together no wider than the widest block.
+
+    Every group is a pass over the record, and takes memory by its channels.
+
+    Yields
+    ------
+    np.ndarray of int
+    """
+    every = np.arange(record.sizes["channel"])
+    blocks = [every[block_channels(record, name)] for name in block_names(record)]
+    widest = max(len(own) for own in blocks)
+    group = blocks[0]
+    for own in blocks[1:]:
+        if len(group) + len(own) > widest:
+            yield group
+            group = own
+        else:
+            group = np.concatenate([group, own])
+    yield group

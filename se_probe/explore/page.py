@@ -7,8 +7,10 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import xarray as xr
 from bokeh.application import Application
@@ -17,9 +19,9 @@ from bokeh.document import Document
 from bokeh.events import DocumentReady
 from bokeh.server.server import Server
 
-from se_probe.errors import UsageError
+from se_probe.errors import SEProbeError, UsageError
 from se_probe.explore.blocks import BlockStore
-from se_probe.explore.board import Board
+from se_probe.explore.board import Board, error_message
 from se_probe.explore.state import Exploration
 from se_probe.thumbnails import Thumbnails
 
@@ -76,11 +78,21 @@ class PageServer:
     ) -> None:
         store = BlockStore(record)
 
+        def new_look() -> Exploration:
+            return Exploration(record, thumbnails, path=path, store=store)
+
+        def prepare() -> None:
+            with suppress(SEProbeError):  # the page says it
+                new_look().prepare()
+
         def fill(document: Document) -> None:
-            look = Exploration(record, thumbnails, path=path, store=store)
-            board = Board(look, name, folder)
             document.title = f"{name}: explore"
             document.template = _STYLE
+            try:
+                board = Board(new_look(), name, folder)
+            except SEProbeError as error:  # a batch is damaged, or was removed
+                document.add_root(error_message(str(error)))
+                return
             document.add_root(board.layout)
             document.js_on_event(DocumentReady, board.follow_page())
             board.fill_depth(partial(_later, document))
@@ -95,6 +107,8 @@ class PageServer:
         )
         self._server.start()
         self.url = f"http://{HOST}:{port}/"
+        # Gates are read while the browser starts.
+        Thread(target=prepare, daemon=True).start()
 
     def run(self) -> None:
         """Answer until Ctrl-C, or the process is told to end."""

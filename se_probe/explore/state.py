@@ -1,6 +1,7 @@
 """What is looked at: block, classes, channel and images, and the views of them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.class_names import echo, label_set
-from se_probe.errors import ClassNameError, UsageError
+from se_probe.errors import ClassNameError, SEProbeError, UsageError
 from se_probe.explore.blocks import BlockStore
 from se_probe.gates import block_facts, block_names, match_blocks, recorded
 from se_probe.plots import panel_rows
@@ -195,6 +196,12 @@ class Exploration:
         """
         rows = np.unique(np.asarray(rows, dtype=np.intp))
         self._selected = rows[recorded(self.record)[rows]]
+
+    def prepare(self) -> None:
+        """Compute every view of what is chosen, so that none is waited for."""
+        for view in (self.map, self.profiles, self.rows, self.by_class, self.extremes):
+            with suppress(SEProbeError):  # told to who asks for the view
+                view()
 
     def map(self) -> xr.Dataset:
         """See :func:`~se_probe.views.image_map`."""

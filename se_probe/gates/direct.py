@@ -8,9 +8,10 @@ codec, a batch that is missing or damaged) is left to Zarr.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,12 @@ from zarr.storage import LocalStore
 from se_probe.gates.sums import CheckedStore, RowArray, row_array, what_is_wrong
 
 __all__ = ["from_files", "read_directly"]
+
+# Reading and copying leave the interpreter; a few threads already wait for memory.
+_MOST_THREADS = 4
+_FEW_BATCHES = 64
+# A batch, and the places of its images among those that are read.
+_Part: TypeAlias = tuple[int, slice | npt.NDArray[np.intp]]
 
 
 def read_directly(
@@ -118,20 +125,38 @@ class _Direct(BackendArray):
             np.atleast_1d(np.arange(n)[part])
             for n, part in zip(self.shape, key, strict=True)
         )
-        columns = _as_slice(channels)
         gates = np.empty((len(images), len(channels)), np.float32)
-        buffer = np.empty(self._facts.n_bytes + 1, np.uint8)
-        for batch, places in _by_batch(images, self.array.chunks[0]):
-            own = images[places]
-            first = batch * self.array.chunks[0]
-            rows = self._rows(batch, buffer)
-            if rows is None:  # Zarr says what is wrong with it, or gives its fill value
-                gates[places] = self.array.oindex[own, columns]
-            else:
-                gates[places] = rows[_as_slice(own - first)][:, columns]
+
+        def copy(parts: Sequence[_Part]) -> None:
+            buffer = np.empty(self._facts.n_bytes + 1, np.uint8)
+            for batch, places in parts:
+                gates[places] = self._part(batch, images[places], channels, buffer)
+
+        parts = list(_by_batch(images, self.array.chunks[0]))
+        n_threads = min(_MOST_THREADS, 1 + len(parts) // _FEW_BATCHES)
+        if n_threads == 1:
+            copy(parts)
+        else:
+            with ThreadPoolExecutor(n_threads) as pool:
+                list(pool.map(copy, (parts[k::n_threads] for k in range(n_threads))))
         is_kept = [not isinstance(part, int | np.integer) for part in key]
         kept = [n for n, keep in zip(gates.shape, is_kept, strict=True) if keep]
         return gates.reshape(kept)
+
+    def _part(
+        self,
+        batch: int,
+        images: npt.NDArray[np.intp],
+        channels: npt.NDArray[np.intp],
+        buffer: npt.NDArray[np.uint8],
+    ) -> npt.NDArray[Any]:
+        """Gates of some images of one batch, shape (images, channels)."""
+        rows, first = self._rows(batch, buffer), batch * self.array.chunks[0]
+        columns = _as_slice(channels)
+        if rows is None:  # Zarr says what is wrong with it, or gives its fill value
+            return np.asarray(self.array.oindex[images, columns])
+        part: npt.NDArray[Any] = rows[_as_slice(images - first)][:, columns]
+        return part
 
     def _rows(self, batch: int, buffer: npt.NDArray[np.uint8]) -> Any:
         """Gates of a batch, shape (rows, channels); None unless it is whole."""
@@ -155,9 +180,7 @@ def _fill(buffer: npt.NDArray[np.uint8], file: Any) -> int:
     return n_bytes
 
 
-def _by_batch(
-    images: npt.NDArray[np.intp], size: int
-) -> Iterator[tuple[int, slice | npt.NDArray[np.intp]]]:
+def _by_batch(images: npt.NDArray[np.intp], size: int) -> Iterator[_Part]:
     """Each batch that some images lie in, and the places of its images among them."""
     if not len(images):
         return

@@ -40,7 +40,7 @@ def save(fig: Figure, path: str | Path) -> Path:
     Raises
     ------
     UsageError
-        If the name ends otherwise.
+        If the name ends otherwise, or a file is where the folder is to be.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -48,7 +48,7 @@ def save(fig: Figure, path: str | Path) -> Path:
         raise UsageError(
             f"expected a figure's name to end in {', '.join(_NO_DATES)}, got {path}"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder_of(path)
     _spell_out(fig)
     # svg files name their clip paths by a random number unless a salt is given.
     with house_style(), matplotlib.rc_context({"svg.hashsalt": "se_probe"}):
@@ -68,11 +68,26 @@ def save_caption(caption: str, path: str | Path) -> Path:
     Returns
     -------
     Path
+
+    Raises
+    ------
+    UsageError
+        If a file is where the folder is to be.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder_of(path)
     path.write_text(caption, encoding="utf-8")
     return path
+
+
+def _make_folder_of(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(
+            f"expected a folder to write {path.name} to, and {path.parent} is a file, "
+            "or lies below one: give another folder"
+        ) from error
 
 
 def _spell_out(fig: Figure) -> None:
@@ -99,9 +114,14 @@ def save_table(view: xr.Dataset | pd.DataFrame, path: str | Path) -> Path:
     Returns
     -------
     Path
+
+    Raises
+    ------
+    UsageError
+        If a file is where the folder is to be.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder_of(path)
     table = view.to_dataframe().reset_index() if isinstance(view, xr.Dataset) else view
     table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
     return path

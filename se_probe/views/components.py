@@ -201,12 +201,14 @@ def _randomized(
     """The first of them, by iterating on a random subspace."""
     rng = np.random.default_rng(0)
     size = (centred.shape[1], min(_N_RANDOM, *centred.shape))
-    inside = rng.standard_normal(size)
+    inside = rng.standard_normal(size, dtype=np.float32)
+    single = centred.astype(np.float32)  # which is enough to find the subspace
     for _ in range(_N_ITERATIONS):
-        outside = np.linalg.qr(centred @ inside)[0]
-        inside = np.linalg.qr(centred.T @ outside)[0]
-    _, lengths, turn = np.linalg.svd(centred @ inside, full_matrices=False)
-    return lengths, _turned(turn @ inside.T)
+        outside = np.linalg.qr(single @ inside)[0]
+        inside = np.linalg.qr(single.T @ outside)[0]
+    basis = np.linalg.qr(inside.astype(np.float64))[0]
+    _, lengths, turn = np.linalg.svd(centred @ basis, full_matrices=False)
+    return lengths, _turned(turn @ basis.T)
 
 
 def _turned(axes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -110,6 +110,34 @@ def test_hovering_fetches_the_picture_of_one_image(photographed):
     assert made == [3]
 
 
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        (PermissionError(13, "Permission denied", "/out"), "/out cannot be written"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_figures_that_cannot_be_written_are_told(board, monkeypatch, what, says):
+    def refuse(*_):
+        raise what
+
+    monkeypatch.setattr("se_probe.explore.board.save_views", refuse)
+
+    board._try(board._save)
+
+    assert 'role="alert"' in board.message.text
+    assert says in board.message.text
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(board, tmp_path):
+    (tmp_path / "file").touch()
+    board.controls.folder.value = str(tmp_path / "file")
+
+    board._try(board._save)
+
+    assert f"{tmp_path / 'file'} is a file" in board.message.text
+
+
 def test_a_dark_page_is_dark_everywhere(board):
     board.controls.theme.value = "dark"
 

@@ -27,25 +27,42 @@ pytestmark = [pytest.mark.browser, needs_browser]
 
 BLOCK = "return titled('SE block').model.value"
 CHANNEL = "return titled('Channel,').model.value"
+VIEWS = ["map", "profiles", "heatmap", "channel", "extremes"]
+SAVE = (
+    "view_of((m) => m.label === 'Save').el.shadowRoot.querySelector('button').click()"
+)
 CURVES = "return titled('Class profiles').model.select_one('curves').data.name"
 
 
 @contextmanager
-def shown(driver, record, tmp_path):
-    """The page that the command serves, in a browser that reports no error."""
+def served(driver, record, tmp_path, change=lambda run: None):
+    """The page that the command serves, of a record and what is done to it on disk."""
     save_gates(record, tmp_path / "run.zarr")
+    change(tmp_path / "run.zarr")
     command = [sys.executable, "-m", "se_probe", "explore", str(tmp_path / "run.zarr")]
     with subprocess.Popen(
         [*command, "--port", "0", "--no-browser"], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             driver.get(process.stdout.readline().strip())
-            wait_until_idle(driver)
             yield
-            assert not errors(driver)
         finally:
             driver.get("about:blank")  # or the page asks for a server that is gone
             process.terminate()
+
+
+@contextmanager
+def shown(driver, record, tmp_path):
+    """The page in a browser that reports no error."""
+    with served(driver, record, tmp_path):
+        wait_until_idle(driver)
+        yield
+        assert not errors(driver)
+
+
+def damage(run):
+    chunk = run / "gate/c/0/0"
+    chunk.write_bytes(bytes(chunk.stat().st_size))
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +103,29 @@ def test_hovering_over_a_point_shows_its_picture(driver, photographed, tmp_path)
 
         assert re.search(r"(red|blue)/\d\d.png", texts)
         picture = "return tips()[0].querySelector('img').src"
-        script = ask_tips(driver, picture)
-        if not script.startswith("data:image/jpeg"):  # it comes with the next move
-            hover_over(driver, "Map of images", 0, beside=1)
         wait_for(
             lambda: ask_tips(driver, picture).startswith("data:image/jpeg"), "picture"
         )
+
+
+def test_the_button_saves_what_is_shown(driver, photographed, tmp_path):
+    with shown(driver, photographed, tmp_path):
+        out = tmp_path / "my figures"
+        ask(driver, "titled('Save figures to').model.value = arguments[0]", str(out))
+        ask(driver, "titled('Select images').model.value = 'class:red'")
+        wait_for(lambda: selected_curve(ask(driver, CURVES)), "the selection")
+
+        ask(driver, SAVE)
+
+        told = f"19 files written to {out}"
+        wait_for(lambda: told in all_text(driver), "that it is saved")
+        names = {path.stem for path in out.iterdir()}
+        assert names == {*VIEWS, "depth", "selection"}
+
+
+def test_damage_is_said_on_the_page(driver, photographed, tmp_path):
+    with served(driver, photographed, tmp_path, damage):
+        wait_for(lambda: "batch 0 of the gate record" in all_text(driver), "the error")
 
 
 def test_names_that_look_like_markup_show_as_they_are(driver, marked_up, tmp_path):

@@ -72,3 +72,11 @@ def test_saved_table_reads_back(moments, tmp_path):
     table, again = view.to_dataframe().reset_index(), pd.read_csv(StringIO(text))
     pd.testing.assert_frame_equal(again, table, rtol=1e-5, check_dtype=False)
     assert text.startswith("class_name,channel,count,mean,sd,")
+
+
+def test_a_file_where_the_folder_is_to_be_is_told(moments, tmp_path):
+    (tmp_path / "file").touch()
+
+    for path in (tmp_path / "file/profiles.csv", tmp_path / "file/below/profiles.csv"):
+        with pytest.raises(UsageError, match="expected a folder to write profiles"):
+            save_table(class_profiles(moments, classes=PAPERS_CLASSES), path)
