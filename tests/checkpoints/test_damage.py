@@ -5,6 +5,7 @@ and torch.save before torch 1.6) can at least be refused in one sentence where i
 not hang together.
 """
 
+import json
 import random
 import sys
 import types
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -53,6 +55,19 @@ def save_own(model: nn.Module, path: Path) -> None:
     )
 
 
+def numpy_arrays(model: nn.Module) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
+def save_arrays(model: nn.Module, path: Path) -> None:
+    torch.save({"params": numpy_arrays(model)}, path)
+
+
+def save_npz(model: nn.Module, path: Path) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **numpy_arrays(model))
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of file, and whether sums in it tell every change of the weights."""
@@ -69,6 +84,8 @@ KINDS = {
     "TorchScript": Kind(save_torchscript),
     "torch.export": Kind(save_exported),
     "safetensors": Kind(save_safetensors, has_sums=False),
+    "NumPy arrays by torch": Kind(save_arrays),
+    "NumPy archive": Kind(save_npz, ".npz"),
     "ours": Kind(save_own, arch=None),
     "ours as safetensors": Kind(save_own, ".safetensors", arch=None),
 }
@@ -125,6 +142,59 @@ def test_no_damaged_file_is_loaded_altered_or_ends_in_a_traceback(name, tmp_path
 
     assert len(sentences) > N_FILES / 3
     assert not any("\n" in sentence for sentence in sentences)
+
+
+WRONG = [None, 3, 1.5, True, "x", [], {}, [1], [["a"]], {"a": 1}]
+
+
+def test_no_fact_of_another_type_in_a_checkpoint_of_ours_ends_in_a_traceback(tmp_path):
+    save_own(small_net(), tmp_path / "own.pt")
+    content = torch.load(tmp_path / "own.pt", weights_only=True)
+    del content["sha256"]
+    content["version"] = 1  # which had no sum
+    n_refused = 0
+
+    for key in content.keys() - {"format"}:
+        for value in WRONG:
+            torch.save(content | {key: value}, tmp_path / "model.pt")
+            try:
+                load_network(tmp_path / "model.pt")
+            except SEProbeError:
+                n_refused += 1
+
+    assert n_refused > 80
+
+
+def safetensors_of(header: object, rest: bytes) -> bytes:
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + rest
+
+
+HEADERS = {
+    "another type": {"dtype": "F64"},
+    "an unknown type": {"dtype": "X9"},
+    "a larger shape": {"shape": [2**40]},
+    "a negative shape": {"shape": [-4]},
+    "no shape": {"shape": None},
+    "no place": {"data_offsets": [0, 0]},
+    "a place beyond the end": {"data_offsets": [0, 2**50]},
+    "words for a place": {"data_offsets": ["a", "b"]},
+}
+
+
+@pytest.mark.usefixtures("damaged_net")
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_safetensors_header_that_says_nonsense_is_one_sentence(name, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_safetensors(small_net(), path)
+    data = path.read_bytes()
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["fc.bias"] |= HEADERS[name]
+    path.write_bytes(safetensors_of(header, data[end:]))
+
+    with pytest.raises(SEProbeError, match=r"^model.safetensors is damaged \(.*\): c"):
+        load_network(path, "damaged_net:SmallNet")
 
 
 def test_one_flipped_bit_of_a_weight_is_noticed(tmp_path):
