@@ -1,6 +1,7 @@
 """Measured results, kept so that a killed run resumes."""
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from se_probe.errors import SEProbeError
-from se_probe.files import write_whole
+from se_probe.files import file_sha256, write_whole
 
 __all__ = ["ResultStore", "digest"]
 
@@ -53,11 +54,11 @@ class ResultStore:
         self._arrays: dict[str, Array] = {}
 
     def get(self, name: str) -> Array | None:
-        """A finished array, or None."""
+        """A finished array, or None; what was damaged on disk is not there."""
         if name not in self._arrays and self.folder is not None:
-            path = self._path(name)
-            if path.exists():
-                self._arrays[name] = np.load(path)
+            found = _load(self._path(name))
+            if found is not None:
+                self._arrays[name] = found
         return self._arrays.get(name)
 
     def put(self, name: str, array: Array) -> None:
@@ -70,7 +71,7 @@ class ResultStore:
         """
         self._arrays[name] = array
         if self.folder is not None:
-            write_whole(self._path(name), lambda part: _save(array, part))
+            write_whole(self._path(name), lambda part: _save(array, part, seal=True))
 
     def growing(
         self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, fill: Any = 0
@@ -116,6 +117,24 @@ class ResultStore:
         return (self.folder or Path()) / f"{name}.npy"
 
 
-def _save(array: Array, path: Path) -> None:
+def _save(array: Array, path: Path, *, seal: bool = False) -> None:
     with path.open("wb") as file:
         np.save(file, array)
+    if seal:  # NumPy reads no further than the numbers
+        with path.open("ab") as file:
+            file.write(file_sha256(path).encode())
+
+
+def _load(path: Path) -> Array | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    numbers, seal = content[:-_SEAL], content[-_SEAL:]
+    if hashlib.sha256(numbers).hexdigest().encode() != seal:
+        return None
+    array: Array = np.load(io.BytesIO(numbers))
+    return array
+
+
+_SEAL = 64  # bytes of a SHA-256 in hexadecimal

@@ -77,14 +77,21 @@ def read_class_names(path: str | Path) -> list[str]:
         reason = getattr(error, "strerror", None) or "it is not a UTF-8 text"
         raise UsageError(f"{path} holds no class names ({reason})") from error
     if text.lstrip().startswith(("[", "{")):
-        try:
-            return class_list(json.loads(text))
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{path} is not valid JSON ({error})") from error
-    names = [line.strip() for line in text.splitlines() if line.strip()]
+        names = _names_in_json(text, path)
+    else:
+        names = [line.strip() for line in text.splitlines() if line.strip()]
     if not names:
         raise UsageError(f"{path} holds no class names; expected one a line, or JSON")
     return names
+
+
+def _names_in_json(text: str, path: str | Path) -> list[str]:
+    try:
+        return class_list(json.loads(text))
+    except UsageError as error:
+        raise UsageError(f"{path} holds no class names ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid JSON ({error})") from error
 
 
 def _in_order(classes: Mapping[Any, Any]) -> list[Any]:
@@ -110,5 +117,16 @@ def _integer(value: Any) -> int | None:
 
 
 def _names_of(each: Any) -> list[str]:
-    is_several = isinstance(each, tuple | list) and len(each)
-    return [str(name) for name in each] if is_several else [str(each)]
+    names = [name for name in each if name is not None] if _is_list(each) else [each]
+    if not names or any(_is_list(n) or isinstance(n, _NO_NAMES) for n in names):
+        raise UsageError(
+            f"expected the name of a class, or several, got {str(each)[:60]!r}"
+        )
+    return [str(name) for name in names]
+
+
+_NO_NAMES = (type(None), bool, Mapping)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, tuple | list)

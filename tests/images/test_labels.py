@@ -276,6 +276,9 @@ def test_class_names_come_in_many_forms(classes, expected):
         ({"cat": "x"}, "indices 0 to 0"),
         ("cat", "expected a list of class names"),
         (7, "got int"),
+        (["cat", None], "the name of a class, or several, got 'None'"),
+        ([{"cat": 0}], "the name of a class, or several, got"),
+        ([[]], "the name of a class, or several, got"),
     ],
 )
 def test_what_is_no_list_of_class_names_is_refused(classes, sentence):
@@ -314,6 +317,8 @@ def test_class_names_of_a_file(tmp_path, text, expected):
     [
         (None, "No such file"),
         (b"\n", "holds no class names; expected one a line, or JSON"),
+        (b"[]", "holds no class names; expected one a line, or JSON"),
+        (b'{"cat": 0, "dog": 0}', r"holds no class names \(expected the indices 0 to"),
         (b"[1,", "is not valid JSON"),
         (b"[" * 100_000, "is not valid JSON"),
         (b"[" + b"9" * 5000 + b"]", "is not valid JSON"),
