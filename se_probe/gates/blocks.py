@@ -151,19 +151,23 @@ def match_blocks(
     ['SE_4_2', 'SE_4_10']
     """
     chosen: set[str] = set()
+    called = [(str(fact["name"]), _keys(fact)) for fact in facts]
     for pattern in patterns:
-        hits = {str(fact["name"]) for fact in facts if _means(pattern, fact)}
+        wanted = pattern.casefold()
+        hits = {name for name, keys in called if wanted in keys} or {
+            name
+            for name, keys in called
+            if any(fnmatch.fnmatchcase(key, wanted) for key in keys)
+        }
         if not hits:
             raise BlockNameError(_no_such_block(pattern, facts))
         chosen |= hits
     return [str(fact["name"]) for fact in facts if fact["name"] in chosen]
 
 
-def _means(pattern: str, fact: Mapping[str, Any]) -> bool:
-    return any(
-        fnmatch.fnmatchcase(str(fact.get(key) or "").casefold(), pattern.casefold())
-        for key in ("name", "path")
-    )
+def _keys(fact: Mapping[str, Any]) -> tuple[str, str]:
+    """What a block may be called by: its name, and its module path."""
+    return str(fact["name"]).casefold(), str(fact.get("path") or "").casefold()
 
 
 def _no_such_block(pattern: str, facts: Sequence[Mapping[str, Any]]) -> str:
