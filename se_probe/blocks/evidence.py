@@ -14,6 +14,7 @@ __all__ = [
     "is_along_channels",
     "is_rearranged",
     "is_spread",
+    "last_layers",
     "mixes_channels",
     "operation",
     "unspread",
@@ -116,26 +117,55 @@ def _same_numbers(tensor: Tensor) -> set[tuple[Any, int]]:
     """Results in the graph that hold the numbers of a tensor, in whichever shape."""
     if not tensor.requires_grad:  # a constant of the network's own
         return set()
-    node: Any = tensor.grad_fn
-    number = tensor.output_nr
-    if node is None:  # the network's own input
-        edge = torch.autograd.graph.get_gradient_edge(tensor)
-        node, number = edge.node, edge.output_nr
-    found = {(node, number)}
-    while node is not None and operation(node) in _RESHAPES:
-        node, number = node.next_functions[0]
-        found.add((node, number))
-    return found
+    if tensor.grad_fn is not None:
+        return set(_through_reshapes((tensor.grad_fn, tensor.output_nr)))
+    edge = torch.autograd.graph.get_gradient_edge(tensor)  # the network's own input
+    return {(edge.node, edge.output_nr)}
 
 
 def _wholes(tensor: Tensor) -> set[tuple[Any, int]]:
     """Results in the graph that a tensor was cut out of, such as one of two halves."""
-    node: Any = tensor.grad_fn
-    while node is not None and operation(node) in _RESHAPES:
-        node = node.next_functions[0][0]
+    node, _ = _through_reshapes((tensor.grad_fn, tensor.output_nr))[-1]
     if node is None or operation(node) not in _PARTS:
         return set()
-    return {edge for edge in node.next_functions if edge[0] is not None}
+    return set(_through_reshapes(node.next_functions[0]))
+
+
+def _through_reshapes(edge: tuple[Any, int]) -> list[tuple[Any, int]]:
+    """A result in the graph, and those that hold the same numbers before it."""
+    edges = [edge]
+    while edges[-1][0] is not None and operation(edges[-1][0]) in _RESHAPES:
+        edges.append(edges[-1][0].next_functions[0])
+    return edges
+
+
+def last_layers(gate: Tensor) -> list[Tensor]:
+    """Learned tensors of the layers from which a gate is made without further ones.
+
+    Parameters
+    ----------
+    gate : Tensor
+        Computed with gradients enabled.
+
+    Returns
+    -------
+    list of Tensor
+        Of two layers where two gates were multiplied, for example.
+    """
+    found: dict[int, Tensor] = {}
+    visited: set[Any] = {gate.grad_fn}
+    queue: deque[Any] = deque(visited)
+    while queue:
+        node = queue.popleft()
+        before = [each for each, _ in node.next_functions if each is not None]
+        behind = [_through_reshapes((each, 0))[-1][0] for each in before]
+        leaves = [getattr(each, "variable", None) for each in behind]
+        own = [leaf for leaf in leaves if isinstance(leaf, nn.Parameter)]
+        found |= {id(leaf): leaf for leaf in own}
+        if not own or operation(node) in _ELEMENTWISE:  # no layer: one may come before
+            queue.extend(each for each in before if each not in visited)
+            visited.update(before)
+    return list(found.values())
 
 
 def mixes_channels(parameters: Sequence[Tensor]) -> bool:

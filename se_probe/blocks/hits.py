@@ -35,6 +35,8 @@ class Hit:
         That ends the excitation.
     parameters : list of Tensor
         Learned numbers between map and gate, in the order of use.
+    last : list of Tensor
+        Those of the layers that end the excitation.
     also_at : list of Place
         Other multiplications by the same gate.
     """
@@ -47,6 +49,7 @@ class Hit:
     gate_path: str | None
     function: GateFunction
     parameters: list[Tensor]
+    last: list[Tensor]
     also_at: list[Place] = field(default_factory=list)
 
 

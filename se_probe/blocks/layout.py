@@ -41,6 +41,8 @@ class Layout:
         """
         for axis in reversed(self._others(factor.ndim)):
             factor = factor.select(axis, 0)
+        if self._channels_first(factor.ndim):
+            factor = factor.transpose(0, 1)
         return factor.reshape(-1, n_channels)
 
     def channels_second(self, feature_map: Tensor, n_channels: int) -> Tensor:
@@ -48,7 +50,7 @@ class Layout:
         if self.samples == self.channels:
             rest = feature_map.shape[self.channels + 1 :]
             return feature_map.reshape(-1, n_channels, *rest)
-        return feature_map.movedim(self.channels, 1)
+        return feature_map.movedim((self.samples, self.channels), (0, 1))
 
     def spread(self, rows: Tensor, factor: Tensor) -> Tensor:
         """Rows in the axes, the shape and the number type of a factor.
@@ -67,6 +69,8 @@ class Layout:
         sides = [1] * factor.ndim
         for axis in {self.samples % factor.ndim, self.channels % factor.ndim}:
             sides[axis] = factor.shape[axis]
+        if self._channels_first(factor.ndim):
+            rows = rows.transpose(0, 1)
         return rows.to(factor).reshape(sides).expand(factor.shape)
 
     def n_channels(self, feature_map: Tensor, n_samples: int) -> int:
@@ -74,6 +78,10 @@ class Layout:
         if self.samples == self.channels:
             return feature_map.shape[self.channels] // n_samples
         return feature_map.shape[self.channels]
+
+    def _channels_first(self, n_axes: int) -> bool:
+        """Whether the channels stand before the samples."""
+        return self.channels % n_axes < self.samples % n_axes
 
     def _others(self, n_axes: int) -> list[int]:
         taken = {self.samples % n_axes, self.channels % n_axes}
@@ -124,7 +132,7 @@ def possible_layouts(
         Whether the shape says it: the factor has one number for all positions. Else it
         holds the same number at each of them, while the map does not.
     """
-    for layout in _candidates(feature_map, n_samples):
+    for layout in _candidates(feature_map, factor, n_samples):
         n_axes = feature_map.ndim
         own = {layout.samples % n_axes, layout.channels % n_axes}
         others = [axis for axis in range(n_axes) if axis not in own]
@@ -139,14 +147,30 @@ def possible_layouts(
             yield layout, False
 
 
-def _candidates(feature_map: Tensor, n_samples: int) -> Iterator[Layout]:
+def _candidates(
+    feature_map: Tensor, factor: Tensor, n_samples: int
+) -> Iterator[Layout]:
     length, n_axes = len(feature_map), feature_map.ndim
     if 3 <= n_axes <= 5 and length % n_samples == 0:
         yield from _APART
+    if 3 <= n_axes <= 5:
+        yield from _elsewhere(factor, n_samples)
     if 2 <= n_axes <= 4 and length % n_samples == 0 and length > n_samples:
         yield _TOGETHER[0]
     if 3 <= n_axes <= 5 and length == 1 and feature_map.shape[1] % n_samples == 0:
         yield _TOGETHER[1]
+
+
+def _elsewhere(factor: Tensor, n_samples: int) -> Iterator[Layout]:
+    """Samples or channels on another axis, where the shape of a factor says it."""
+    sides = enumerate(zip(factor.shape, factor.stride(), strict=True))
+    axes = [axis for axis, (side, step) in sides if side > 1 and step]
+    if len(axes) != 2:
+        return
+    for samples, channels in (axes, axes[::-1]):
+        is_usual = samples == 0 and channels in {1, factor.ndim - 1}
+        if factor.shape[samples] == n_samples and not is_usual:
+            yield Layout(samples, channels)
 
 
 def _is_alike(tensor: Tensor, axes: list[int]) -> bool:

@@ -58,9 +58,10 @@ def missed_notes(model: nn.Module, probe: Probe, hits: Sequence[Hit]) -> list[st
 
 
 def _makers(model: nn.Module, hits: Sequence[Hit]) -> set[str]:
-    """Modules that hold the layer that ends an excitation."""
+    """Modules that hold the layers that end an excitation."""
     names = {id(p): name for name, p in model.named_parameters()}
-    return {names[id(hit.parameters[-1])].rpartition(".")[0] for hit in hits}
+    last = [parameter for hit in hits for parameter in hit.last]
+    return {names[id(parameter)].rpartition(".")[0] for parameter in last}
 
 
 def _programs(model: nn.Module) -> list[str]:
@@ -186,7 +187,9 @@ def _ancestors(path: str) -> Iterator[str]:
 def constant_notes(hits: Sequence[Hit]) -> list[str]:
     """A sentence on blocks whose gates were the same for both samples, if any were."""
     constant = [
-        h.product.path for h in hits if torch.allclose(h.rows[0], h.rows[1], atol=1e-6)
+        h.product.path or "the network itself"
+        for h in hits
+        if torch.allclose(h.rows[0], h.rows[1], atol=1e-6)
     ]
     if not constant:
         return []

@@ -13,6 +13,7 @@ from se_probe.blocks.evidence import (
     excitation_parameters,
     is_along_channels,
     is_spread,
+    last_layers,
     mixes_channels,
     unspread,
 )
@@ -102,10 +103,14 @@ class Probe:
         if is_vector:
             self.too_small = True
             return True
-        return any(
+        parts = dict(self.parts)
+        is_kept = any(
             self._keep(product, gate_at, layout, parameters, by_shape=by_shape)
             for layout, by_shape in layouts
         )
+        if is_kept:
+            self.parts = parts  # of other ways to read it
+        return is_kept
 
     def _keep(
         self,
@@ -144,6 +149,7 @@ class Probe:
                     gate_path=self._module_of(factor, rows),
                     function=function,
                     parameters=parameters,
+                    last=last_layers(factor) or parameters[-1:],
                 )
             )
         return True
@@ -235,14 +241,16 @@ def _holds_channels(
     """Whether the axis along which a factor varies is that of the channels.
 
     Shapes leave it open in sequences, (batch, channels, length) or (batch, length,
-    channels), and where samples share their axis with something else.
+    channels), where samples share their axis with something else, and where samples or
+    channels stand elsewhere.
 
     Returns
     -------
     bool
     """
     is_shared = layout.samples == layout.channels
-    if feature_map.ndim != 3 and not is_shared:
+    is_usual = layout.samples == 0 and layout.channels in {1, -1}
+    if feature_map.ndim != 3 and is_usual:
         return True
     axis = None if is_shared else channel_axis(feature_map)
     if axis is not None:

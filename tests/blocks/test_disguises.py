@@ -48,6 +48,7 @@ class Network(nn.Module):
         self.conv, self.se = nn.Conv2d(3, CHANNELS, 3, padding=1), SEBlock()
         self.other, self.head = nn.Conv2d(CHANNELS, CHANNELS, 1), nn.Linear(CHANNELS, 5)
         self.body = body or (lambda own, x: own.se(x))
+        self.scale = nn.Parameter(torch.tensor(0.5))
         for name, module in modules.items():
             setattr(self, name, module)
 
@@ -107,6 +108,17 @@ def in_inference_mode(own, x):
         return own.se(x)
 
 
+def written_over(x, gate):
+    """The same as a product, in place in a view of all channels."""
+    x[:, :CHANNELS] *= gate
+    return x
+
+
+def moved(own, x, axes, back):
+    """The product with the axes elsewhere."""
+    return (x.permute(axes) * own.se.gate(x).permute(axes)).permute(back)
+
+
 def set_in_place(module, name, value):
     setattr(module, name, value)
 
@@ -156,6 +168,14 @@ DISGUISES = {
     "lerp from zeros": bodied(
         lambda o, x: torch.lerp(torch.zeros_like(x), x, o.se.gate(x).expand_as(x))
     ),
+    "the method called": bodied(lambda o, x: o.se.forward(x)),
+    "a slice written over": bodied(lambda o, x: written_over(x.clone(), o.se.gate(x))),
+    "sequence first": bodied(lambda o, x: moved(o, x, (2, 3, 0, 1), (2, 3, 0, 1))),
+    "samples last": bodied(lambda o, x: moved(o, x, (1, 2, 3, 0), (3, 0, 1, 2))),
+    "channels in the middle": bodied(
+        lambda o, x: moved(o, x, (0, 2, 1, 3), (0, 2, 1, 3))
+    ),
+    "a scaled gate": bodied(lambda o, x: x * (o.scale * (o.se.gate(x) / o.scale))),
     "einsum of a list": bodied(partial(einsum, "bchw,bc->bchw")),
     "einsum of three": bodied(three_operands),
 }
@@ -182,7 +202,8 @@ def test_a_gate_is_found_captured_and_held_in_every_disguise(name, images):
 
     (block,) = findings.blocks
     assert not findings.notes
-    assert (block.channels, block.gate) == (CHANNELS, "sigmoid")
+    assert block.channels == CHANNELS
+    assert block.gate == ("other" if name == "a scaled gate" else "sigmoid")
     with torch.no_grad():
         with capture_gates(model, [block]) as capture:
             unwrap(model)(images)
@@ -249,6 +270,16 @@ def test_gates_of_parts_of_the_channels_are_found(images):
     blocks = find_se_blocks(seeded(lambda: Network(body)), images)
 
     assert [block.channels for block in blocks] == [CHANNELS // 2] * 2
+
+
+def test_blocks_whose_gates_are_multiplied_are_both_accounted_for(images):
+    def body(own, x):
+        return x * (own.se.gate(x) * own.second.gate(x))
+
+    findings = examine_network(seeded(lambda: Network(body, second=SEBlock())), images)
+
+    assert len(findings.blocks) == 1
+    assert not findings.notes
 
 
 @pytest.mark.parametrize("cut", ["chunk", "slices"])
