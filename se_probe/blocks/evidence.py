@@ -92,19 +92,22 @@ def excitation_parameters(gate: Tensor, feature_map: Tensor) -> list[Tensor] | N
         return None
     sources = _same_numbers(feature_map)
     wholes = _wholes(feature_map)
+    ends = sources | wholes
     parameters: dict[int, Tensor] = {}
     found_map = False
-    visited, queue = {(gate.grad_fn, 0)}, deque([gate.grad_fn])
+    visited: set[Any] = {(gate.grad_fn, 0)}
+    queue = deque([gate.grad_fn])
     while queue:
         later = queue.popleft()
         # Gates of some channels that were computed from others are none of theirs.
-        ends = sources if operation(later) in _PARTS else sources | wholes
-        for node, output_number in later.next_functions:
-            if node is None or (node, output_number) in visited:
+        others = wholes - sources if operation(later) in _PARTS else set()
+        for edge in later.next_functions:
+            node = edge[0]
+            if node is None or edge in visited or edge in others:
                 continue
-            visited.add((node, output_number))
+            visited.add(edge)
             leaf = getattr(node, "variable", None)
-            if (node, output_number) in ends:
+            if edge in ends:
                 found_map = True
             elif leaf is None:
                 queue.append(node)

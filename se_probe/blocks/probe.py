@@ -256,7 +256,7 @@ def _holds_channels(
     if axis is not None:
         return axis == layout.channels % feature_map.ndim
     weights = [p for p in parameters if p.ndim >= 2]
-    if not weights:
+    if not weights or not (is_usual or is_shared):
         return False
     return weights[-1].shape[0] == n_channels or is_along_channels(weights[-1])
 

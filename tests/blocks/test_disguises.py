@@ -282,12 +282,14 @@ def test_blocks_whose_gates_are_multiplied_are_both_accounted_for(images):
     assert not findings.notes
 
 
-@pytest.mark.parametrize("cut", ["chunk", "slices"])
+@pytest.mark.parametrize("cut", ["chunk", "slices", "chunk of a view"])
 def test_a_gate_from_the_other_half_of_the_channels_is_not_taken(cut, images):
     half = CHANNELS // 2
 
     def body(own, x):
-        a, b = x.chunk(2, 1) if cut == "chunk" else (x[:, :half], x[:, half:])
+        a, b = (x[:, :half], x[:, half:]) if cut == "slices" else x.chunk(2, 1)
+        if cut == "chunk of a view":
+            a, b = x.flatten(2).unflatten(2, x.shape[2:]).chunk(2, 1)
         return own.other(torch.cat([a * own.small(b.mean((2, 3))).sigmoid(), b], 1))
 
     small = nn.Sequential(nn.Linear(half, half), nn.Unflatten(1, (half, 1, 1)))
