@@ -168,7 +168,7 @@ def remove_record(path: str | Path) -> None:
 def _find(path: Path) -> Place | None:
     _refuse_forbidden(path)
     # One that is there and no file is damage, which reading it tells.
-    if os.path.lexists(path / _MAIN):
+    if _is_there(path / _MAIN):
         return Place(path)
     if path.is_file() and zipfile.is_zipfile(path):
         try:
@@ -181,6 +181,16 @@ def _find(path: Path) -> Place | None:
         if groups:
             return Place(path, min(groups, key=len).rstrip("/"))
     return None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.lstat()
+    except PermissionError as error:
+        raise GateRecordError(f"{path} cannot be read: {error.strerror}") from error
+    except OSError:
+        return False
+    return True
 
 
 def _refuse_forbidden(path: Path) -> None:

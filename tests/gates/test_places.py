@@ -140,6 +140,13 @@ def test_a_record_that_may_not_be_read_is_there(run, tmp_path, monkeypatch, pack
         is_record(path)
 
 
+def test_gates_in_a_forbidden_folder_are_there(run, monkeypatch):
+    monkeypatch.setattr(Path, "lstat", refuse)
+
+    with pytest.raises(GateRecordError, match=r"gate/zarr.json cannot be read: Permi"):
+        open_gates(run)
+
+
 def test_a_link_to_nowhere_is_no_record(tmp_path):
     (tmp_path / "run.zarr").symlink_to(tmp_path / "gone.zarr")
 
