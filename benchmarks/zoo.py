@@ -39,6 +39,7 @@ LIKE_SE = re.compile(
     r"SqueezeExcite|^SEModule|^SEBottleneck$|EffectiveSE|EcaModule|GatherExcite|"
     r"^GlobalContext$|ChannelAttn|Cbam|EseModule"
 )
+CONSTANT = re.compile(r"( \| )?the gates of \d+ of \d+ SE blocks are the same.*")
 SMALL = 128
 
 
@@ -184,7 +185,8 @@ def page(rows: list[dict[str, str]]) -> str:
     n_blocks = sum(int(row["blocks"]) for row in found)
     refused = [row for row in rows if row["answer"] not in {"found", "none"}]
     missed = [row for row in rows if named(row) > int(row["blocks"] or 0)]
-    noted = [row for row in rows if row["notes"]]
+    constant = [row for row in rows if CONSTANT.search(row["notes"])]
+    noted = [row for row in rows if CONSTANT.sub("", row["notes"])]
     largest = max(int(row["parameters"]) for row in rows) / 1e6
     lines = [
         "# The networks of timm",
@@ -222,7 +224,10 @@ def page(rows: list[dict[str, str]]) -> str:
         "",
         "| network | blocks | note |",
         "| --- | --- | --- |",
-        *(f"| `{r['name']}` | {r['blocks']} | {cell(r['notes'])} |" for r in noted),
+        *(f"| `{r['name']}` | {r['blocks']} | {note(r)} |" for r in noted),
+        "",
+        f"In {len(constant)} networks some gates are the same for two images: random",
+        "weights start at zero before them. zoo.csv says in which and how many.",
         "",
     ]
     return "\n".join(lines)
@@ -252,6 +257,10 @@ def class_rows(found: list[dict[str, str]]) -> list[str]:
             networks[name] += 1
             blocks[name] += int(n)
     return [f"| `{k}` | {n} | {blocks[k]} |" for k, n in networks.most_common()]
+
+
+def note(row: dict[str, str]) -> str:
+    return cell(CONSTANT.sub("", row["notes"]))
 
 
 def cell(text: str) -> str:

@@ -20,6 +20,8 @@ _SE_LIKE = re.compile(
     r"|^channel_?(se|attn|attention)(_?(layer|block|module|unit))?$",
     re.I,
 )
+# Layers of a transformer's attention, which may run over channels too (DaViT).
+_QUERIES = re.compile(r"(^|[._])(qkv?|kv?|query|queries)([._]|$)")
 _MAX_NAMED = 3
 
 
@@ -164,8 +166,10 @@ def _looks_like_one(module: nn.Module) -> bool:
         return False
     if kind_of_class(module) is not None:
         return True
-    has_weights = any(True for _ in module.parameters())
-    return has_weights and _SE_LIKE.match(type(module).__name__) is not None
+    weights = [name for name, _ in module.named_parameters()]
+    if not weights or any(_QUERIES.search(name) for name in weights):
+        return False
+    return _SE_LIKE.match(type(module).__name__) is not None
 
 
 def _is_covered(path: str, known: set[str]) -> bool:

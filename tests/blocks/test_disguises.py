@@ -339,6 +339,26 @@ def test_what_cannot_be_seen_is_named(name, images):
         find_se_blocks(seeded(make), images)
 
 
+class ChannelAttention(nn.Module):
+    """A transformer's attention that runs over channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(CHANNELS, 3 * CHANNELS)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x.flatten(2).transpose(1, 2)).chunk(3, -1)
+        attention = (q.transpose(1, 2) @ k).softmax(-1)
+        return (attention @ v.transpose(1, 2)).view_as(x)
+
+
+def test_attention_over_channels_is_not_said_to_look_like_a_block(images):
+    model = seeded(changed(lambda m: set_in_place(m, "se", ChannelAttention())))
+
+    with pytest.raises(BlockError, match="has no SE blocks: it never multiplies"):
+        find_se_blocks(model, images)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning")
 def test_a_scripted_layer_that_multiplies_nothing_is_passed_over(images):
     model = seeded(changed(lambda m: set_in_place(m, "conv", torch.jit.script(m.conv))))
