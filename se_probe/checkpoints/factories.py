@@ -85,7 +85,22 @@ def call_factory(arch: str, settings: dict[str, Any]) -> nn.Module:
         raise ArchitectureError(
             f"{arch} returned a {type(model).__name__}, expected a torch.nn.Module"
         )
-    return model
+    return _as_written(model)
+
+
+def _as_written(model: nn.Module) -> nn.Module:
+    """The network without what ``torch.compile`` put around it or its parts.
+
+    Compiled parts have other names of weights, and are not those that are run when one
+    is exchanged.
+    """
+    plain: nn.Module = getattr(model, "_orig_mod", model)
+    for module in list(plain.modules()):
+        for name, child in list(module.named_children()):
+            inner = getattr(child, "_orig_mod", child)
+            if inner is not child:
+                setattr(module, name, inner)
+    return plain
 
 
 def _refuse_needed(

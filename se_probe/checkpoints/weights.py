@@ -223,8 +223,12 @@ def twins(tensors: Iterable[str]) -> list[str]:
         first
         for first, rest in behind.items()
         # Numbers are the layers of a Sequential.
-        if not first.isdigit() and sum(rest == others for others in behind.values()) > 1
+        if not first.isdigit()
+        and any("." in name for name in rest)  # else it is one layer
+        and sum(rest == others for others in behind.values()) > 1
     ]
+    if len(found) > 2 and len({first.rstrip("0123456789") for first in found}) == 1:
+        return []  # numbered blocks of one network
     # Two equal layers of one network leave most of its names out.
     n_found = sum(len(behind[first]) for first in found)
     return found if n_found > 0.9 * sum(map(len, behind.values())) else []

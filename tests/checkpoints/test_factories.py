@@ -43,6 +43,23 @@ def test_a_factory_may_import_its_neighbours_when_it_is_called(folder):
     assert build_network("lazy_net:make").model.fc.out_features == 3
 
 
+def test_parts_that_a_factory_compiled_are_plain_modules(folder):
+    (folder / "compiled_net.py").write_text(
+        "import torch\n" + NET + "def make():\n"
+        "    net = Net()\n"
+        "    net.conv = torch.compile(net.conv)\n"
+        "    return torch.compile(net)\n"
+    )
+    (folder / "plain_net.py").write_text(NET)
+    plain = build_network("plain_net:Net").model
+    torch.save(plain.state_dict(), folder / "net.pt")
+
+    loaded = load_network(folder / "net.pt", "compiled_net:make").model
+
+    assert_same_weights(loaded, plain)
+    assert type(loaded.conv) is nn.Conv2d
+
+
 def test_a_module_with_relative_imports_is_taken_as_part_of_its_folder(
     folder, monkeypatch
 ):

@@ -9,6 +9,7 @@ import torch
 
 from checkpoint_files import TINY, assert_same_weights, prefixed, seeded
 from se_probe.checkpoints import build_network, load_network, save_network
+from se_probe.checkpoints.weights import twins
 from se_probe.errors import CheckpointError
 
 
@@ -59,6 +60,17 @@ def test_raw_weights_can_be_asked_for_beside_averaged_ones(small, teacher, tmp_p
     assert any("EMA" in note for note in averaged.notes)
     assert_same_weights(raw.model, small)
     assert not any("EMA" in note for note in raw.notes)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{layer}.{kind}" for layer in ("conv", "norm", "fc") for kind in "wb"],
+        [f"block{n}.{layer}.w" for n in range(4) for layer in ("conv", "fc")],
+    ],
+)
+def test_layers_of_one_network_are_no_networks(names):
+    assert twins(names) == []
 
 
 def test_a_part_that_is_not_there_is_named_with_those_that_are(small, tmp_path):
