@@ -93,6 +93,10 @@ def _as_written(model: nn.Module) -> nn.Module:
 
     Compiled parts have other names of weights, and are not those that are run when one
     is exchanged.
+
+    Returns
+    -------
+    nn.Module
     """
     plain: nn.Module = getattr(model, "_orig_mod", model)
     for module in list(plain.modules()):
