@@ -122,7 +122,7 @@ def _class_share(view: xr.Dataset) -> str:
 
 
 def _separability(view: xr.Dataset) -> str:
-    what = "Separability (accuracy of the nearest class mean)"
+    what = "Separability (nearest-class-mean accuracy)"
     needs = f"two classes with {MIN_IMAGES} images each"
     course = trend(view["separability"], what, needs)
     chance = list(_known(view["chance"]).values())

@@ -53,7 +53,7 @@ def test_words_say_how_shares_go_with_depth():
         "1.00 to 1.00, over 6 blocks). From 90 images of 12 classes."
     )
     assert separability == (
-        "Separability (accuracy of the nearest class mean) falls with depth: 0.9 in "
+        "Separability (nearest-class-mean accuracy) falls with depth: 0.9 in "
         "SE_2_1, 0.2 in SE_2_6 (Spearman rank correlation -1.00, 95 % interval -1.00 "
         "to -1.00, over 6 blocks). Chance is 0.125. From 80 images of 8 classes, 10 of "
         "each."
