@@ -23,7 +23,14 @@ __all__ = ["figure_comparison"]
 _PANEL_HEIGHT = 1.25
 _ALIKE: dict[str, dict[str, Any]] = {
     "correlation": {"color": COLOURS[0], "marker": "o", "label": "class means"},
-    "cka": {"color": COLOURS[1], "marker": "s", "label": "images (linear CKA)"},
+    # Hollow and larger, so that what lies at the same place is seen inside.
+    "cka": {
+        "color": COLOURS[1],
+        "marker": "s",
+        "markersize": 5.5,
+        "markerfacecolor": "none",
+        "label": "images (linear CKA)",
+    },
 }
 _CHANGES = {
     "class_share_change": "change of\nclass share",
@@ -93,7 +100,7 @@ def _draw_alike(ax: Axes, view: xr.Dataset) -> None:
 def _draw_difference(ax: Axes, view: xr.Dataset) -> None:
     is_in_order = view.attrs["is_in_order"]
     name = "gate_difference" if is_in_order else "profile_difference"
-    _draw(ax, view, name, {"color": COLOURS[3], "marker": "^"})
+    _draw(ax, view, name, {"color": COLOURS[3], "marker": "^", "clip_on": False})
     what = "of the gates" if is_in_order else "of sorted\nmean gates"
     ax.set_ylabel(f"difference\n{what}")
     ax.set_ylim(bottom=0)
@@ -104,7 +111,7 @@ def _draw(ax: Axes, view: xr.Dataset, name: str, style: dict[str, Any]) -> None:
     if not np.isfinite(values).any():
         ax.text(0.5, 0.5, "too few images", transform=ax.transAxes, ha="center")
         return
-    ax.plot(x, values, markersize=3.5, linewidth=0.8, **style)
+    ax.plot(x, values, **({"markersize": 3.5, "linewidth": 0.8} | style))
     if f"{name}_low" in view:
         low, high = (view[f"{name}_{end}"].values for end in ("low", "high"))
         ax.vlines(x, low, high, color=style["color"], linewidth=0.8)

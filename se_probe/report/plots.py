@@ -120,7 +120,7 @@ def _depth(depth: xr.Dataset) -> Any:
     from bokeh.models import ColumnDataSource, HoverTool
 
     blocks = [str(name) for name in depth["block"].to_numpy()]
-    fig = _figure(320, x_range=blocks)
+    fig = _figure(430, x_range=blocks)
     for k, name in enumerate(_QUANTITIES):
         values = depth[name].to_numpy()
         if not np.isfinite(values).any():

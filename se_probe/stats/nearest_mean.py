@@ -299,7 +299,8 @@ class _BlockMeans:
         distances[at] = np.inf
         gap = distances.min(axis=1) + lengths - mine
         # Sums of C products round to at most C eps, in practice to sqrt(C) eps.
-        close = np.abs(gap) < _ROUNDING * (lengths + self.lengths.max())
+        # Equal distances are close too, if they are all 0.
+        close = np.abs(gap) <= _ROUNDING * (lengths + self.lengths.max())
         is_hit: npt.NDArray[np.bool_] = (gap > 0) & ~close
         if close.any():
             is_hit[close] = self._exact_hits(gates[close], own[close], farther)
