@@ -9,7 +9,12 @@ and only what is missing is recorded.
 
 from se_probe.cache.contents import CacheEntry, cache_entries, clear_cache
 from se_probe.cache.finding import find_cached, missing_images, record_attributes
-from se_probe.cache.folder import cache_folder, files_stamp, measurements_folder
+from se_probe.cache.folder import (
+    cache_folder,
+    files_stamp,
+    measurements_folder,
+    tar_indexes_folder,
+)
 from se_probe.cache.listing import ImageList, read_list, wanted_images, write_list
 from se_probe.cache.request import RecordingRequest
 from se_probe.cache.roots import remember_root, remembered_root
@@ -29,6 +34,7 @@ __all__ = [
     "record_attributes",
     "remember_root",
     "remembered_root",
+    "tar_indexes_folder",
     "wanted_images",
     "write_list",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from se_probe.cache.folder import cache_folder, measurements_folder
+from se_probe.cache.folder import cache_folder, measurements_folder, tar_indexes_folder
 from se_probe.cache.roots import roots_folder
 from se_probe.errors import SEProbeError
 from se_probe.gates import is_record, open_gates
@@ -21,9 +21,10 @@ class CacheEntry:
     Parameters
     ----------
     path : Path
-    holds : {"gates", "statistics", "measurements", "data roots"}
+    holds : {"gates", "statistics", "measurements", "data roots", "tar indexes"}
         Gates for `plot --ckpt`, what was computed of them, what `rank`, `prune` and
-        `exchange` have measured, or where the data sets of checkpoints are.
+        `exchange` have measured, where the data sets of checkpoints are, or where
+        pictures lie in tar files.
     network, data : str
         Of gates; empty for the others, and where a record is damaged.
     n_images : int
@@ -83,6 +84,8 @@ def _folders() -> Iterator[tuple[Path, str]]:
             yield path, "measurements"
         elif path == roots_folder():
             yield path, "data roots"
+        elif path == tar_indexes_folder():
+            yield path, "tar indexes"
         elif re.fullmatch(r"[0-9a-f]{16}(\.stats)?", path.name) and path.is_dir():
             yield path, "statistics" if path.suffix else "gates"
 

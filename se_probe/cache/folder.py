@@ -1,5 +1,6 @@
 """Where the cache is, and by which sums its contents are known."""
 
+import glob
 import hashlib
 import json
 import os
@@ -8,7 +9,13 @@ from typing import Any
 
 import platformdirs  # the operating system's own place for caches
 
-__all__ = ["cache_folder", "digest", "files_stamp", "measurements_folder"]
+__all__ = [
+    "cache_folder",
+    "digest",
+    "files_stamp",
+    "measurements_folder",
+    "tar_indexes_folder",
+]
 
 
 def cache_folder() -> Path:
@@ -20,6 +27,11 @@ def cache_folder() -> Path:
 def measurements_folder() -> Path:
     """Where `rank` and `prune` keep what they have measured so far."""
     return cache_folder() / "measured"
+
+
+def tar_indexes_folder() -> Path:
+    """Where it is kept at which places of tar files pictures lie."""
+    return cache_folder() / "tars"
 
 
 def digest(content: Any) -> str:
@@ -34,6 +46,7 @@ def files_stamp(folder: str | Path | None) -> str | None:
     Parameters
     ----------
     folder : path or None
+        Or a file, or a pattern of files such as "shards/*.tar".
 
     Returns
     -------
@@ -43,9 +56,17 @@ def files_stamp(folder: str | Path | None) -> str | None:
         return None
     root = Path(folder)
     total = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
+    found = (
+        root.rglob("*")
+        if root.is_dir()
+        else map(
+            Path,
+            glob.glob(str(folder)),  # noqa: PTH207
+        )
+    )
+    for path in sorted(found):
         if path.is_file():
             facts = path.stat()
-            name = path.relative_to(root).as_posix()
+            name = path.relative_to(root).as_posix() if root.is_dir() else path.name
             total.update(f"{name}\0{facts.st_size}\0{facts.st_mtime_ns}\n".encode())
     return total.hexdigest()

@@ -175,9 +175,9 @@ class SourceOptions:
     Parameters
     ----------
     data
-        Image folder (one subfolder per class or wnid), or scenes, digits, mnist,
-        fashion-mnist, cifar10, cifar100. Default: what the checkpoint was trained
-        on, then $SE_PROBE_DATA.
+        Image folder (one subfolder per class or wnid), tar shards ("shards/*.tar"),
+        or scenes, digits, mnist, fashion-mnist, cifar10, cifar100. Default: what the
+        checkpoint was trained on, then $SE_PROBE_DATA.
     data_root
         Folder that holds the files of a named data set.
     split

@@ -16,6 +16,7 @@ from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Preprocessing
 from se_probe.images.reading import Workers
 from se_probe.images.scenes import scene_pictures
+from se_probe.images.shards import find_shards, shard_pictures
 
 __all__ = ["DATASET_NAMES", "open_images", "reopen_images"]
 
@@ -40,11 +41,12 @@ def open_images(
     ----------
     source : str, Path or torch.utils.data.Dataset
         An image folder with one subfolder per class (or splits, such as ``train`` and
-        ``test``, with such subfolders); or a name: "scenes" (pictures drawn by code),
-        "digits", "mnist", "fashion-mnist", "cifar10", "cifar100"; or any map-style
-        Dataset of (image, label) or (tensor of any shape, label), or the name of a
-        function that makes one, "package.module:factory". A folder that is called like
-        a data set is given as a Path.
+        ``test``, with such subfolders); tar files of WebDataset's layout, as a pattern
+        such as "shards/*.tar" or their folder; or a name: "scenes" (pictures drawn by
+        code), "digits", "mnist", "fashion-mnist", "cifar10", "cifar100"; or any
+        map-style Dataset of (image, label) or (tensor of any shape, label), or the name
+        of a function that makes one, "package.module:factory". A folder that is called
+        like a data set is given as a Path.
     preprocessing : Preprocessing, optional
         The network's own. Tensors are given to the network as they are, and need none.
     batch_size : int, default 32
@@ -146,6 +148,7 @@ def reopen_images(
         )
     places: dict[Any, str | Path] = {
         "folder": Path(path or "."),
+        "shards": str(path),
         "dataset": str(factory),
     }
     pictures = _pictures(
@@ -206,6 +209,8 @@ def _pictures(
         return scene_pictures(split, per_class, seed, preprocessing.mode)
     elif source in DATASET_NAMES:
         pictures = named_pictures(str(source), root, split, preprocessing.mode)
+    elif shards := find_shards(source):
+        pictures = shard_pictures(source, shards, preprocessing.mode)
     else:
         _check_exists(source)
         pictures = folder_pictures(source, split, preprocessing.mode)

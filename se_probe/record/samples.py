@@ -63,6 +63,8 @@ def _source(
         return data, root or (_root(network, trained_on) if is_same else None)
     if trained_on:
         path = trained_on.get("path")
+        if trained_on.get("kind") == "shards" and path:
+            return str(path), None
         if trained_on.get("kind") != "folder":
             return str(trained_on["name"]), root or _root(network, trained_on)
         if path and Path(path).is_dir():

@@ -10,6 +10,7 @@ from se_probe.cache import (
     clear_cache,
     measurements_folder,
     remember_root,
+    tar_indexes_folder,
 )
 
 
@@ -27,6 +28,8 @@ def used(tmp_path, monkeypatch):
     measurements_folder().mkdir(parents=True)
     (measurements_folder() / "a.json").write_text("x" * 5)
     remember_root("0" * 64, tmp_path)
+    tar_indexes_folder().mkdir()
+    (tar_indexes_folder() / "a.json").write_text("x")
     (entry,) = [entry for entry in cache_entries() if entry.holds == "gates"]
     kept = entry.path.with_suffix(".stats")  # as the statistics of a large record
     kept.mkdir()
@@ -37,7 +40,13 @@ def used(tmp_path, monkeypatch):
 def test_entries_say_what_they_hold(used):
     entries = {entry.holds: entry for entry in cache_entries()}
 
-    assert entries.keys() == {"gates", "statistics", "measurements", "data roots"}
+    assert entries.keys() == {
+        "gates",
+        "statistics",
+        "measurements",
+        "data roots",
+        "tar indexes",
+    }
     gates = entries["gates"]
     assert (gates.network, gates.data, gates.n_images) == ("se_lenet", "digits", 6)
     assert entries["measurements"].n_bytes == 5
