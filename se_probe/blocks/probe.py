@@ -20,7 +20,7 @@ from se_probe.blocks.evidence import (
 from se_probe.blocks.functions import gate_function
 from se_probe.blocks.hits import Hit, Use, n_numbers, source_of
 from se_probe.blocks.layout import Layout, Place, is_one_position, possible_layouts
-from se_probe.blocks.uncut import Following, buffers_kept
+from se_probe.blocks.uncut import Following, buffers_kept, unseen
 from se_probe.blocks.watch import (
     Product,
     as_written,
@@ -201,8 +201,8 @@ def _one_pass(model: nn.Module, inputs: Inputs, *, follows: bool = False) -> Pro
         torch.enable_grad(),
         as_written(),
         Following(follows=follows) as gradient,
-        watch_modules(modules, probe.ended) as stack,
-        watch_products(stack, probe.seen),
+        watch_modules(modules, unseen(probe.ended)) as stack,
+        watch_products(stack, unseen(probe.seen)),
     ):
         call_network(model, map_inputs(_followed, inputs))
     probe.was_cut = gradient.was_cut

@@ -8,13 +8,14 @@ can be told all the same, where the probe follows.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["Following", "buffers_kept"]
+__all__ = ["Following", "buffers_kept", "unseen"]
 
 _SWITCH = torch._C._set_grad_enabled
 _DATA = Tensor.data.__get__  # type: ignore[attr-defined]
@@ -56,6 +57,26 @@ class Following(TorchFunctionMode):
             return func(*args, **kwargs)
         with torch.inference_mode(False), torch.enable_grad():
             return args[0].view_as(args[0]) if cuts else func(*args, **kwargs)
+
+
+def unseen(look: Callable[..., None]) -> Callable[..., None]:
+    """A function of the probe's own, whose operations are none of the network's.
+
+    Parameters
+    ----------
+    look : callable
+
+    Returns
+    -------
+    callable
+    """
+
+    @wraps(look)
+    def looking(*args: Any) -> None:
+        with torch._C.DisableTorchFunction():
+            look(*args)
+
+    return looking
 
 
 def _writes(func: Callable[..., Any], args: tuple[Any, ...]) -> bool:

@@ -104,13 +104,7 @@ class ResultStore:
         path = self._path(name)
         if not path.exists():
             write_whole(path, lambda part: _save(np.full(shape, fill, dtype), part))
-        try:
-            self._arrays[name] = np.lib.format.open_memmap(path, mode="r+")
-        except (OSError, ValueError) as error:
-            raise SEProbeError(
-                f"the partial results in {path} cannot be read ({error}); delete the "
-                "folder to measure anew"
-            ) from error
+        self._arrays[name] = _opened(path, shape, dtype)
         return self._arrays[name]
 
     def _path(self, name: str) -> Path:
@@ -123,6 +117,21 @@ def _save(array: Array, path: Path, *, seal: bool = False) -> None:
     if seal:  # NumPy reads no further than the numbers
         with path.open("ab") as file:
             file.write(file_sha256(path).encode())
+
+
+def _opened(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    try:
+        found = np.lib.format.open_memmap(path, mode="r+")
+        said = f"{found.dtype} {found.shape}"
+    except Exception as error:  # NumPy evaluates the header, whatever is in it
+        said = str(error).partition("\n")[0]
+    else:
+        if (found.shape, found.dtype) == (shape, np.dtype(dtype)):
+            return found
+    raise SEProbeError(
+        f"the partial results in {path} cannot be read ({said}); delete the folder to "
+        "measure anew"
+    )
 
 
 def _load(path: Path) -> Array | None:

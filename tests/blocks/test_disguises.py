@@ -244,6 +244,15 @@ def test_the_network_is_left_as_it_was_where_gradients_were_followed(images):
     assert torch.is_grad_enabled()
 
 
+def test_a_network_that_cuts_nothing_is_probed_once(images):
+    model, shapes = seeded(Network), []
+    model.register_forward_pre_hook(lambda _, args: shapes.append(len(args[0])))
+
+    find_se_blocks(model, images)
+
+    assert shapes == [2, 1]  # the probe, and the count of multiply-adds
+
+
 def test_a_gate_that_branches_share_is_held_in_all_of_them(images):
     def body(own, x):
         gate = own.se.gate(x)

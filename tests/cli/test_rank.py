@@ -256,7 +256,7 @@ def test_rank_measures_a_killed_run_only_once(
     asked = ("rank", record, "--ckpt", ckpt, "--per-class", 3, "--json")
     _, first, _ = command(*asked)
     monkeypatch.setattr(
-        "se_probe.evaluation.answers._Sheet.scores",
+        "se_probe.evaluation.sheets.Sheet.scores",
         lambda *_: pytest.fail("the network ran again"),
     )
 
