@@ -122,7 +122,7 @@ def gather(
     kept = Kept(record, path)
     moments = kept.get("moments", lambda: class_moments(record))
     depth = kept.get("depth", lambda: depth_profile(record, moments))
-    channels = channel_table(moments)
+    channels = kept.get("channels", lambda: channel_table(record, moments))
     classes = default_classes(record)
     summary = record_summary(record)
     profiles = class_profiles(
@@ -134,7 +134,7 @@ def gather(
         recorded=tuple(recorded_sentences(record, summary)),
         findings=tuple(findings(depth, channels, moments)),
         warnings=tuple(warnings_of(record, summary, moments)),
-        pictures=tuple(pictures_of(record, moments, depth, classes)),
+        pictures=tuple(pictures_of(record, moments, depth, channels, classes)),
         depth=depth,
         profiles=profiles,
         galleries=galleries,

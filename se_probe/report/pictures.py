@@ -4,29 +4,41 @@ import base64
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from PIL import Image
 
 from se_probe.plots import (
     figure_depth,
     figure_heatmaps,
     figure_profiles,
+    figure_selectivity,
+    figure_similarity,
     figure_spread,
     save,
 )
 from se_probe.views import (
     class_profiles,
+    class_similarities,
     default_pair,
     depth_caption,
     profiles_caption,
     rows_caption,
+    selectivity_caption,
+    selectivity_profile,
+    similarity_caption,
     sorted_rows,
     spread_caption,
 )
 
 __all__ = ["Picture", "picture_of", "pictures_of"]
+
+# So many have names of their own beside the matrix.
+_MOST_CLASSES = 40
 
 
 @dataclass(frozen=True)
@@ -41,15 +53,21 @@ class Picture:
 
 
 def pictures_of(
-    record: xr.DataArray, moments: xr.Dataset, depth: xr.Dataset, classes: Sequence[str]
+    record: xr.DataArray,
+    moments: xr.Dataset,
+    depth: xr.Dataset,
+    channels: xr.Dataset,
+    classes: Sequence[str],
 ) -> Iterator[Picture]:
-    """The four figures of a record.
+    """The figures of a record: of its blocks and classes, then of its channels.
 
     Parameters
     ----------
     record : xr.DataArray, dims (image, channel)
     moments : xr.Dataset
     depth : xr.Dataset, dims (block,)
+    channels : xr.Dataset, dims (channel,)
+        From :func:`~se_probe.stats.channel_table`.
     classes : sequence of str
         Those that are shown.
 
@@ -93,6 +111,29 @@ def pictures_of(
         rows_caption(rows),
         "heatmap",
     )
+    yield from _of_channels(moments, channels)
+
+
+def _of_channels(moments: xr.Dataset, channels: xr.Dataset) -> Iterator[Picture]:
+    """What channels prefer, and which classes open the same ones."""
+    if np.isfinite(channels["selectivity"]).any():
+        preferred = selectivity_profile(channels)
+        yield picture_of(
+            figure_selectivity(preferred),
+            "Selectivity of the channels",
+            "How much the channels of each block prefer one class, block by block, "
+            "beside the level that shuffled labels give.",
+            selectivity_caption(preferred),
+        )
+    if 3 <= moments.sizes["class_name"] <= _MOST_CLASSES:
+        alike = class_similarities(moments)
+        yield picture_of(
+            figure_similarity(alike),
+            "Similarity of the classes",
+            "Correlation of the mean gates of every two classes in an early, a middle "
+            "and a late block, as colours.",
+            similarity_caption(alike),
+        )
 
 
 def picture_of(
@@ -113,6 +154,14 @@ def picture_of(
     Picture
     """
     with tempfile.TemporaryDirectory() as folder:
-        data = save(figure, Path(folder) / "figure.png").read_bytes()
+        data = _small(save(figure, Path(folder) / "figure.png"))
     uri = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     return Picture(title, uri, alternative, caption.partition("\n")[0], name)
+
+
+def _small(path: Path) -> bytes:
+    """Picture in 256 colours, which figures hardly exceed, in half the bytes."""
+    data = BytesIO()
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(256).save(data, "PNG", optimize=True)
+    return data.getvalue()

@@ -41,7 +41,7 @@ def test_plots_take_the_place_of_pictures_without_an_error(opened):
     assert opened.execute_script(SHOWN, ".live") == 3
     figures = "return Bokeh.index.roots.filter((r) => r.model.type === 'Figure').length"
     assert opened.execute_script(figures) == 3
-    assert opened.execute_script(SHOWN, "img.static") == 1
+    assert opened.execute_script(SHOWN, "img.static") == 3
 
 
 def test_another_block_changes_the_curves(opened):
@@ -95,7 +95,7 @@ def test_without_scripts_the_figures_are_still_there(driver, page):
     finally:
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
-    assert len(pictures) == 4
+    assert len(pictures) == 6
     assert all(is_seen)
     assert min(sizes) > 200
 

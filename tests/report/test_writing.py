@@ -67,8 +67,15 @@ def test_nothing_is_loaded_from_elsewhere(page):
 def test_every_figure_has_an_alternative_text(page):
     pictures = Page(page).pictures
 
-    assert len([p for p in pictures if p.get("class") == "static"]) == 4
+    assert len([p for p in pictures if p.get("class") == "static"]) == 6
     assert all(len(picture["alt"]) > 10 for picture in pictures)
+
+
+def test_channels_have_figures_of_their_own(page):
+    text = Page(page).text
+
+    assert text.index("Heatmap") < text.index("Selectivity of the channels")
+    assert "Similarity of the classes" in text
 
 
 def test_words_are_those_of_the_numbers(page, record):
@@ -156,6 +163,7 @@ def test_one_class_is_a_page_that_says_what_is_not_known(tmp_path):
     text = Page(write_report(record, tmp_path / "page.html")).text
 
     assert "Only one class was recorded" in text
+    assert "Selectivity of the channels" not in text
     assert "Where classes begin to separate is not known" in text
 
 
