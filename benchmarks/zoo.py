@@ -13,6 +13,7 @@ import argparse
 import csv
 import fnmatch
 import re
+import resource
 import sys
 import warnings
 from collections import Counter
@@ -41,6 +42,8 @@ LIKE_SE = re.compile(
 )
 CONSTANT = re.compile(r"( \| )?the gates of \d+ of \d+ SE blocks are the same.*")
 SMALL = 128
+MEMORY = 7 * 2**30
+TOO_LARGE = f"too large: two images need more than {MEMORY >> 30} GiB"
 
 
 def main() -> None:
@@ -99,7 +102,14 @@ def tried(names):
 
 def new_pool() -> ProcessPoolExecutor:
     context = get_context("spawn")  # memory is given back with the process
-    return ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=25)
+    return ProcessPoolExecutor(
+        1, mp_context=context, initializer=limit_memory, max_tasks_per_child=25
+    )
+
+
+def limit_memory() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, hard))
 
 
 def examine(name: str) -> dict[str, object]:
@@ -139,6 +149,8 @@ def answer(model, side: int) -> dict[str, object]:
         _, _, why = sentence.partition("that can be recorded: ")
         return {"blocks": 0, "answer": "none", "notes": why}
     except Exception as error:  # what the sweep is for
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            return {"blocks": 0, "answer": TOO_LARGE}
         sentence = " ".join(str(error).split())
         return {"blocks": 0, "answer": f"error {type(error).__name__}: {sentence}"}
     modules = dict(model.named_modules())
@@ -183,8 +195,14 @@ def page(rows: list[dict[str, str]]) -> str:
     """docs/zoo.md, from the table."""
     found = [row for row in rows if row["answer"] == "found"]
     n_blocks = sum(int(row["blocks"]) for row in found)
-    refused = [row for row in rows if row["answer"] not in {"found", "none"}]
-    missed = [row for row in rows if named(row) > int(row["blocks"] or 0)]
+    n_none = sum(row["answer"] == "none" for row in rows)
+    too_large = [row for row in rows if row["answer"] == TOO_LARGE]
+    refused = [row for row in rows if row["answer"] not in {"found", "none", TOO_LARGE}]
+    missed = [
+        row
+        for row in rows
+        if row not in too_large and named(row) > int(row["blocks"] or 0)
+    ]
     constant = [row for row in rows if CONSTANT.search(row["notes"])]
     noted = [row for row in rows if CONSTANT.sub("", row["notes"])]
     largest = max(int(row["parameters"]) for row in rows) / 1e6
@@ -199,8 +217,9 @@ def page(rows: list[dict[str, str]]) -> str:
         "proved**: its gates are computed from the feature map by learned layers, one",
         "per channel, and the block's output is input times gate.",
         "",
-        f"{len(rows) - len(found) - len(refused):,} have none, {len(refused):,} were",
-        "refused (below). The whole table is [zoo.csv](zoo.csv).",
+        f"{n_none:,} have none, {len(refused):,} were refused (below), and",
+        f"{len(too_large):,} were left out, as two images of their side need more than",
+        f"{MEMORY >> 30} GiB. The whole table is [zoo.csv](zoo.csv).",
         "",
         "```",
         "python -m benchmarks.zoo --out docs/zoo.csv",
