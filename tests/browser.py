@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 CHROMEDRIVER = shutil.which("chromedriver")
 
 needs_browser = pytest.mark.skipif(

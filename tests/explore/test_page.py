@@ -1,9 +1,12 @@
 """The local page as a reader meets it: in a browser, served by the command."""
 
+import asyncio
 import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
 
 import pytest
 
@@ -21,6 +24,7 @@ from browser import (
     wait_for,
     wait_until_idle,
 )
+from se_probe.explore import serve_page
 from se_probe.gates import save_gates
 
 pytestmark = [pytest.mark.browser, needs_browser]
@@ -35,26 +39,59 @@ CURVES = "return titled('Class profiles').model.select_one('curves').data.name"
 
 
 @contextmanager
-def served(driver, record, tmp_path, change=lambda run: None):
-    """The page that the command serves, of a record and what is done to it on disk."""
-    save_gates(record, tmp_path / "run.zarr")
-    change(tmp_path / "run.zarr")
-    command = [sys.executable, "-m", "se_probe", "explore", str(tmp_path / "run.zarr")]
+def command(run):
+    """Address of the page that the command serves."""
+    typed = [sys.executable, "-m", "se_probe", "explore", str(run)]
     with subprocess.Popen(
-        [*command, "--port", "0", "--no-browser"], stdout=subprocess.PIPE, text=True
+        [*typed, "--port", "0", "--no-browser"], stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            driver.get(process.stdout.readline().strip())
-            yield
+            yield process.stdout.readline().strip()
         finally:
-            driver.get("about:blank")  # or the page asks for a server that is gone
             process.terminate()
 
 
 @contextmanager
-def shown(driver, record, tmp_path):
+def server(run):
+    """Address of the page, served by a thread of this process."""
+    started = SimpleQueue()
+
+    def serve():
+        asyncio.set_event_loop(asyncio.new_event_loop())
+        page = serve_page(run, port=0)
+        loop = page._server.io_loop
+        started.put((page, loop))
+        loop.start()
+        loop.close(all_fds=True)
+
+    thread = Thread(target=serve)
+    thread.start()
+    page, loop = started.get(timeout=60)
+    try:
+        yield page.url
+    finally:
+        loop.add_callback(page.stop)
+        loop.add_callback(loop.stop)
+        thread.join(60)
+
+
+@contextmanager
+def served(driver, record, tmp_path, by=server, change=lambda run: None):
+    """The page of a record, and of what is done to it on disk."""
+    save_gates(record, tmp_path / "run.zarr")
+    change(tmp_path / "run.zarr")
+    with by(tmp_path / "run.zarr") as url:
+        try:
+            driver.get(url)
+            yield
+        finally:
+            driver.get("about:blank")  # or the page asks for a server that is gone
+
+
+@contextmanager
+def shown(driver, record, tmp_path, by=server):
     """The page in a browser that reports no error."""
-    with served(driver, record, tmp_path):
+    with served(driver, record, tmp_path, by):
         wait_until_idle(driver)
         yield
         assert not errors(driver)
@@ -72,7 +109,7 @@ def driver():
 
 
 def test_what_is_chosen_in_one_view_shows_in_all(driver, photographed, tmp_path):
-    with shown(driver, photographed, tmp_path):
+    with shown(driver, photographed, tmp_path, command):
         assert ask(driver, BLOCK) == "SE_3_1"
 
         # Another block, as with the keyboard.
@@ -124,7 +161,7 @@ def test_the_button_saves_what_is_shown(driver, photographed, tmp_path):
 
 
 def test_damage_is_said_on_the_page(driver, photographed, tmp_path):
-    with served(driver, photographed, tmp_path, damage):
+    with served(driver, photographed, tmp_path, change=damage):
         wait_for(lambda: "batch 0 of the gate record" in all_text(driver), "the error")
 
 
