@@ -47,7 +47,7 @@ def record(
     Parameters
     ----------
     out
-        Where to write the record.
+        Where to write the record: a folder, or a URL such as s3://BUCKET/RUN.zarr.
     with_
         What to record beside the gates: squeeze (mean of each channel of the feature
         map), energy (its mean square), or both.
@@ -61,10 +61,12 @@ def record(
     force
         Overwrite existing output.
     """
+    from se_probe.gates import url_of
     from se_probe.record import record_gates
     from se_probe.running import parse_part
     from se_probe.stats import record_summary
 
+    where = url_of(out) or str(out)
     network = checkpoint.open(quiet=output.quiet)
     samples = images.open(network, quiet=output.quiet)
     try:
@@ -86,7 +88,7 @@ def record(
             )
     except KeyboardInterrupt:
         raise SEProbeError(
-            f"stopped; what was recorded is in {out}, and the same command (without "
+            f"stopped; what was recorded is in {where}, and the same command (without "
             "--force) resumes there"
         ) from None
     summary = record_summary(gates)
@@ -94,9 +96,9 @@ def record(
         say(f"note: {gates.attrs['rounding']}")
     if output.json:
         notes = list(gates.attrs.get("notes", ()))
-        print_json(summary | {"record": str(out), "notes": notes})
+        print_json(summary | {"record": where, "notes": notes})
     else:
-        say_summary(summary, str(out))
+        say_summary(summary, where)
 
 
 def say_summary(summary: dict[str, Any], out: str) -> None:

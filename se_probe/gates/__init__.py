@@ -25,6 +25,7 @@ from se_probe.gates.record import (
     recorded,
     row_states,
 )
+from se_probe.gates.remote import url_of
 from se_probe.gates.rows import check_readable, row_batches
 from se_probe.gates.saving import check_whole, save_gates
 from se_probe.gates.store import (
@@ -68,5 +69,6 @@ __all__ = [
     "row_batches",
     "row_states",
     "save_gates",
+    "url_of",
     "write_batch",
 ]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ from zarr.storage import MemoryStore
 from se_probe.errors import GateRecordError
 from se_probe.gates.half import Dtype, check_dtype
 from se_probe.gates.opening import open_group
-from se_probe.gates.places import FORMAT
+from se_probe.gates.places import FORMAT, MAIN
 from se_probe.gates.record import channel_coords, row_coords, strings
+from se_probe.gates.remote import remote_path, url_of
 from se_probe.gates.sums import sums_of_files
 
 __all__ = ["CONTEXT", "create_record", "new_record"]
@@ -46,7 +48,8 @@ def create_record(
     Parameters
     ----------
     out : path or None
-        A path that does not exist yet; None keeps the record in memory.
+        A path that does not exist yet, or a URL that fsspec opens, at which one process
+        only creates it; None keeps the record in memory.
     blocks : sequence of mappings
         Facts of each block in network order, with at least `name`, `stage`, `channels`.
     rows : mapping
@@ -122,6 +125,12 @@ def new_record(
         )
     if out is None:
         return _fill(MemoryStore(), coords, batch_size, attrs, context, dtype)
+    url = url_of(out)
+    if url:
+        with tempfile.TemporaryDirectory() as folder:
+            _build(Path(folder), coords, batch_size, attrs, context, dtype)
+            remote_path(url).copy_from(Path(folder), last=MAIN)
+        return open_group(url)
     path = Path(out)
     if path.suffix == ".zip":
         raise GateRecordError(
@@ -136,9 +145,7 @@ def new_record(
     # two processes that create the same one, one fails.
     building = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")
     try:
-        group = _fill(building, coords, batch_size, attrs, context, dtype)
-        group.attrs["sha256"] = sums_of_files(building)
-        _consolidate(building)
+        _build(building, coords, batch_size, attrs, context, dtype)
         building.rename(path)
     except OSError as error:
         if path.exists():
@@ -149,6 +156,20 @@ def new_record(
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return open_group(path)
+
+
+def _build(
+    folder: Path,
+    coords: Mapping[str, Any],
+    batch_size: int,
+    attrs: Mapping[str, Any],
+    context: Sequence[str],
+    dtype: Dtype,
+) -> None:
+    """Write all files of a record that is not begun yet, with their sums."""
+    group = _fill(folder, coords, batch_size, attrs, context, dtype)
+    group.attrs["sha256"] = sums_of_files(folder)
+    _consolidate(folder)
 
 
 def _fill(

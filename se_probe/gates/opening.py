@@ -166,8 +166,8 @@ def _group(path: str | Path, mode: Literal["r", "r+"]) -> zarr.Group:
     place = find_place(path)
     check_files(place)
     with _reading(path):
-        arrays = row_arrays(_open(CheckedStore(place.store(), str(path)), place, "r"))
-        return _open(CheckedStore(place.store(), str(path), arrays), place, mode)
+        arrays = row_arrays(_open(CheckedStore(place.store(), place.where), place, "r"))
+        return _open(CheckedStore(place.store(), place.where, arrays), place, mode)
 
 
 def _open(store: CheckedStore, place: Place, mode: Literal["r", "r+"]) -> zarr.Group:

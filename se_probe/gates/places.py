@@ -1,4 +1,4 @@
-"""Where a gate record lies: a folder, or one zip file of such a folder."""
+"""Where a gate record lies: a folder, one zip file of such a folder, or a URL."""
 
 import errno
 import json
@@ -15,9 +15,11 @@ from zarr.abc.store import Store
 from zarr.storage import LocalStore, ZipStore
 
 from se_probe.errors import GateRecordError
+from se_probe.gates.remote import remote_path, url_of
 
 __all__ = [
     "FORMAT",
+    "MAIN",
     "Place",
     "damage",
     "find_place",
@@ -28,7 +30,7 @@ __all__ = [
 ]
 
 FORMAT = "se_probe gate record 2"  # 1 had no checksums
-_MAIN = "gate/zarr.json"
+MAIN = "gate/zarr.json"  # by this file a record is known
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,28 @@ class Place:
         A folder or a zip file.
     group : str
         Folder of the record within the zip, "" where it is the zip itself.
+    url : str
+        Of a record that is no local one, for which `path` says nothing; "" else.
     """
 
     path: Path
     group: str = ""
+    url: str = ""
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return self.url or str(self.path)
 
     @property
     def is_zip(self) -> bool:
         """Whether it can only be read."""
-        return self.path.is_file()
+        return not self.url and self.path.is_file()
 
     def store(self) -> Store:
-        """Zarr store of the folder or zip."""
+        """Zarr store of the folder, zip or URL."""
+        if self.url:
+            return remote_path(self.url).store()
         return ZipStore(self.path) if self.is_zip else LocalStore(self.path)
 
     def read(self, key: str) -> bytes:
@@ -68,12 +80,14 @@ class Place:
             If it is missing or cannot be read.
         """
         try:
+            if self.url:
+                return remote_path(self.url).read(key)
             if not self.is_zip:
                 return (self.path / key).read_bytes()
             with zipfile.ZipFile(self.path) as archive:
                 return archive.read("/".join(filter(None, (self.group, key))))
         except Exception as error:  # zipfile raises what the damage leads it to
-            raise GateRecordError(unreadable(self.path, key, error)) from error
+            raise GateRecordError(unreadable(self.where, key, error)) from error
 
     def attributes(self, key: str) -> dict[str, Any]:
         """Attributes in one of the record's ``zarr.json`` files.
@@ -91,7 +105,7 @@ class Place:
         try:
             return dict(json.loads(content).get("attributes", {}))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise GateRecordError(unreadable(self.path, key, error)) from error
+            raise GateRecordError(unreadable(self.where, key, error)) from error
 
 
 def damage(path: str | Path, what: str) -> str:
@@ -128,11 +142,12 @@ def find_place(path: str | Path) -> Place:
     GateRecordError
         If there is none, or one of a later format.
     """
-    found = _find(Path(path))
+    found = _find(path)
     if found is None:
-        if not os.path.lexists(path):
+        if url_of(path) or not os.path.lexists(path):
             raise GateRecordError(
-                f"there is no gate record at {path}. Write one with `se-probe record`"
+                f"there is no gate record at {url_of(path) or path}. Write one with "
+                "`se-probe record`"
             )
         raise GateRecordError(
             f"{path} is not a gate record (a folder that `se-probe record` wrote, or "
@@ -143,18 +158,23 @@ def find_place(path: str | Path) -> Place:
 
 
 def is_record(path: str | Path) -> bool:
-    """Whether a path looks like a gate record on disk."""
-    return _find(Path(path)) is not None
+    """Whether a path or URL looks like a gate record."""
+    return _find(path) is not None
 
 
 def remove_record(path: str | Path) -> None:
-    """Delete a gate record from disk; refuse any other file or folder.
+    """Delete a gate record; refuse any other file or folder.
 
     Raises
     ------
     GateRecordError
         If `path` exists and is not a gate record.
     """
+    url = url_of(path)
+    if url:
+        if is_record(url):
+            remote_path(url).remove()
+        return
     if not Path(path).exists():
         return
     if not is_record(path):
@@ -165,10 +185,17 @@ def remove_record(path: str | Path) -> None:
         shutil.rmtree(path)
 
 
-def _find(path: Path) -> Place | None:
+def _find(path: str | Path) -> Place | None:
+    url = url_of(path)
+    if url:
+        return Place(Path(url), url=url) if remote_path(url).exists(MAIN) else None
+    return _find_local(Path(path))
+
+
+def _find_local(path: Path) -> Place | None:
     _refuse_forbidden(path)
     # One that is there and no file is damage, which reading it tells.
-    if _is_there(path / _MAIN):
+    if _is_there(path / MAIN):
         return Place(path)
     if path.is_file() and zipfile.is_zipfile(path):
         try:
@@ -177,7 +204,7 @@ def _find(path: Path) -> Place | None:
         except Exception:  # whatever the damage leads it to
             return None
         # `zip -r run.zarr.zip run.zarr` puts everything below run.zarr/
-        groups = [name[: -len(_MAIN)] for name in names if name.endswith(_MAIN)]
+        groups = [name[: -len(MAIN)] for name in names if name.endswith(MAIN)]
         if groups:
             return Place(path, min(groups, key=len).rstrip("/"))
     return None
@@ -205,12 +232,12 @@ def _refuse_forbidden(path: Path) -> None:
 
 
 def _check_format(place: Place) -> None:
-    attributes = place.attributes(_MAIN)
+    attributes = place.attributes(MAIN)
     version = re.fullmatch(r"se_probe gate record (\d+)", str(attributes.get("format")))
     newest = int(FORMAT.split()[-1])
     if version and int(version[1]) > newest:
         raise GateRecordError(
-            f"{place.path} was written by a newer se_probe (record format "
+            f"{place.where} was written by a newer se_probe (record format "
             f"{version[1]}, this one reads up to {newest}). Upgrade se_probe: "
             "pip install --upgrade se-probe"
         )

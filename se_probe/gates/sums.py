@@ -196,11 +196,11 @@ def check_files(place: Place) -> None:
     if sums is None and place.attributes("gate/zarr.json").get("format") != FORMAT:
         return  # format 1
     if not isinstance(sums, Mapping):
-        raise GateRecordError(damage(place.path, "zarr.json lacks the checksums"))
+        raise GateRecordError(damage(place.where, "zarr.json lacks the checksums"))
     for name, expected in sums.items():
         if _sha256(place, name) != expected:
             what = f"{name} is not what was written"
-            raise GateRecordError(damage(place.path, what))
+            raise GateRecordError(damage(place.where, what))
 
 
 def _sha256(place: Place, name: str) -> str:

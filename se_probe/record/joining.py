@@ -1,5 +1,6 @@
 """Begin a gate record, or join one that was begun before or by another process."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from se_probe.gates import (
     is_record,
     open_group,
     read_image_ids,
+    url_of,
 )
 from se_probe.images import ImageLabels, LabelledImages
 from se_probe.record.provenance import check_same
 
 __all__ = ["begin_or_join", "begun_threads", "check_request"]
+
+_PATIENCE = 600  # seconds in which the first process starts and finds the blocks
 
 
 def check_request(
@@ -85,11 +89,13 @@ def begin_or_join(
     labels: ImageLabels,
     images: LabelledImages,
     attrs: Mapping[str, Any],
+    rank: int = 0,
 ) -> tuple[zarr.Group, bool]:
     """Group of a record to write batches into.
 
     Creating a record is a rename, so of several processes that begin the same one at
-    the same time, one creates it and the others join; none of them waits.
+    the same time, one creates it and the others join; none of them waits. At a URL,
+    where nothing can be renamed, rank 0 creates it and the others wait for that.
 
     Parameters
     ----------
@@ -101,6 +107,8 @@ def begin_or_join(
     images : LabelledImages
     attrs : mapping
         More provenance for a new record.
+    rank : int, default 0
+        Number of this process.
 
     Returns
     -------
@@ -111,8 +119,11 @@ def begin_or_join(
     Raises
     ------
     GateRecordError
-        If the record at `out` is of something else, naming what differs.
+        If the record at `out` is of something else, naming what differs; if no other
+        process creates it where that is waited for.
     """
+    if out is not None and rank and url_of(out):
+        _await_record(out)
     if out is None or not is_record(out):
         try:
             group = create_record(
@@ -134,6 +145,19 @@ def begin_or_join(
             if out is None or not is_record(out):
                 raise
     return _join(Path(out), facts, images), False
+
+
+def _await_record(out: str | Path) -> None:
+    """Wait until another process has created a record."""
+    for _ in range(_PATIENCE):
+        if is_record(out):
+            return
+        time.sleep(1)
+    raise GateRecordError(
+        f"{url_of(out)} was not begun within {_PATIENCE} seconds. Where several "
+        "processes record to a URL the first one begins it: start that of rank 0 (or "
+        "--part 1/N) too"
+    )
 
 
 def _join(out: Path, facts: Mapping[str, Any], images: LabelledImages) -> zarr.Group:

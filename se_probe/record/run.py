@@ -82,7 +82,7 @@ def record_gates(
     blocks : sequence of FoundBlock, optional
         Found with the first batch if not given.
     out : path, optional
-        Folder of the record; None keeps it in memory.
+        Folder of the record, or a URL that fsspec opens; None keeps it in memory.
     preprocessing : Preprocessing, optional
         How pictures are prepared for a bare module that does not say it; not needed
         for tensors.
@@ -166,7 +166,7 @@ def record_gates(
             settings["context"] = ", ".join(context)
         facts = provenance(network, images, first, blocks, settings)
         facts["notes"] = list(notes)
-        group, has_begun = begin_or_join(out, facts, labels, images, attrs or {})
+        group, has_begun = begin_or_join(out, facts, labels, images, attrs or {}, rank)
         with running_network(
             network.model,
             blocks,
