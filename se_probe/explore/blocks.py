@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from threading import RLock, Thread
+from time import sleep
 from typing import Any, TypeVar
 from weakref import finalize
 
@@ -22,6 +23,8 @@ __all__ = ["BlockStore"]
 # it, if all is to stay below 1.5 GB.
 _MAX_BYTES = 420 * 2**20
 _N_VIEWS = 400
+# Seconds after a block was read, in which its views are computed and drawn.
+_COPY_AFTER = 2.0
 
 View = TypeVar("View", xr.DataArray, xr.Dataset)
 
@@ -112,13 +115,14 @@ class BlockStore:
         self.n_read += 1
         part = part.load()
         if self.record.nbytes > self._max_bytes:
-            copying = Thread(target=self._copy, args=(block, part.values))
+            copying = Thread(target=self._copy, args=(block, part.values), daemon=True)
             self._copying[block] = copying
             copying.start()
         return part
 
     def _copy(self, block: str, gates: npt.NDArray[np.float32]) -> None:
         """Copy the gates of a block to where they are found again in no time."""
+        sleep(_COPY_AFTER)
         with suppress(OSError):
             if shutil.disk_usage(self._folder).free > 2 * self.record.nbytes:
                 np.save(self._place(block), gates)

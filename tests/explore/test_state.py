@@ -66,7 +66,13 @@ def test_a_block_is_read_once(record):
     assert look.store.n_read == 3  # these two, and the one that was shown first
 
 
-def test_blocks_give_way_where_memory_is_short(record):
+@pytest.fixture
+def at_once(monkeypatch):
+    """A block that was read is copied without a pause."""
+    monkeypatch.setattr("se_probe.explore.blocks._COPY_AFTER", 0)
+
+
+def test_blocks_give_way_where_memory_is_short(record, at_once):
     small = BlockStore(record, max_bytes=1)
 
     first = small.gates("SE_2_1").copy()
@@ -78,7 +84,7 @@ def test_blocks_give_way_where_memory_is_short(record):
     assert again.identical(first)
 
 
-def test_blocks_are_read_again_where_the_disk_is_full(record, monkeypatch):
+def test_blocks_are_read_again_where_the_disk_is_full(record, at_once, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     small = BlockStore(record, max_bytes=1)
 
