@@ -22,7 +22,7 @@ from se_probe.images.decode import SUFFIXES
 
 __all__ = ["TarIndex", "index_of"]
 
-_FORMAT = 1
+_FORMAT = 2
 _BLOCK = 512
 # Fields of a sample's json that say its class, the first one found.
 _FIELDS = ("cls", "class_name", "class", "wnid", "label", "class_index")
@@ -79,14 +79,20 @@ def index_of(path: Path) -> TarIndex:
     stamp = [_FORMAT, str(path.resolve()), facts.st_size, facts.st_mtime_ns]
     kept = _place(path)
     with suppress(OSError, ValueError, TypeError, KeyError):
-        content = json.loads(kept.read_text(encoding="utf-8"))
+        text, _, seal = kept.read_text(encoding="utf-8").rpartition("\n")
+        content = json.loads(text) if seal == _seal(text) else {}
         if content["stamp"] == stamp:
             return TarIndex(**content["index"])
     index = _read(path)
     text = json.dumps({"stamp": stamp, "index": asdict(index)})
+    text = f"{text}\n{_seal(text)}"
     with suppress(Exception):  # without a cache it is read again the next time
         write_whole(kept, lambda part: part.write_text(text, encoding="utf-8"))
     return index
+
+
+def _seal(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _place(path: Path) -> Path:

@@ -103,12 +103,25 @@ def test_index_is_made_once_and_anew_for_a_changed_file(shards, monkeypatch):
     assert len(list(tar_indexes_folder().glob("*.json"))) == 3
 
 
-def test_a_damaged_index_is_made_anew(shards):
-    expected = open_images(shards, SMALL).image_ids
-    for kept in tar_indexes_folder().glob("*.json"):
-        kept.write_text(kept.read_text()[:50])
+DAMAGES = {
+    "cut": lambda text: text[:50],
+    "another class": lambda text: text.replace('"cat"', '"bat"'),
+    "another place": lambda text: text.replace("512", "513"),
+    "a list": lambda text: "[]",
+}
 
-    assert open_images(shards, SMALL).image_ids == expected
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_index_is_made_anew(shards, damage):
+    expected = open_images(shards, SMALL)
+    for kept in tar_indexes_folder().glob("*.json"):
+        kept.write_text(DAMAGES[damage](kept.read_text()))
+
+    images = open_images(shards, SMALL)
+
+    assert images.image_ids == expected.image_ids
+    assert images.class_names == expected.class_names
+    assert torch.equal(images.batch(0), expected.batch(0))
 
 
 @pytest.mark.parametrize(
