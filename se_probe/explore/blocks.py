@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from se_probe.gates import block_channels, block_names
+from se_probe.errors import GateRecordError
+from se_probe.gates import block_channels, block_names, recorded
 
 __all__ = ["BlockStore"]
 
@@ -66,6 +67,11 @@ class BlockStore:
         -------
         xr.DataArray, dims (image, channel)
             Rows in a state other than `RECORDED` hold NaN.
+
+        Raises
+        ------
+        GateRecordError
+            If the record is damaged, or was removed since it was opened.
         """
         with self._lock:
             if block not in self._gates:
@@ -114,6 +120,12 @@ class BlockStore:
             return part.copy(deep=False, data=copy)
         self.n_read += 1
         part = part.load()
+        if np.isnan(part.values[recorded(part), :1]).any():
+            raise GateRecordError(
+                "the gate record is no longer as it was when it was opened: gates of "
+                "images that were recorded are missing. Was it moved or recorded "
+                "anew? Open it once more"
+            )
         if self.record.nbytes > self._max_bytes:
             copying = Thread(target=self._copy, args=(block, part.values), daemon=True)
             self._copying[block] = copying

@@ -11,7 +11,12 @@ import numpy.typing as npt
 import xarray as xr
 
 from se_probe.class_names import echo, label_set
-from se_probe.errors import ClassNameError, SEProbeError, UsageError
+from se_probe.errors import (
+    ClassNameError,
+    GateRecordError,
+    SEProbeError,
+    UsageError,
+)
 from se_probe.explore.blocks import BlockStore
 from se_probe.gates import block_facts, block_names, match_blocks, recorded
 from se_probe.plots import panel_rows
@@ -132,9 +137,16 @@ class Exploration:
         ------
         BlockNameError
             If no block has that name.
+        GateRecordError
+            If its gates are damaged, or were removed; the block stays the old one.
         """
+        before = self.block
         self.block = match_blocks([name], block_facts(self.record))[0]
-        self.channel = self._telling_channel()
+        try:
+            self.channel = self._telling_channel()
+        except GateRecordError:
+            self.block = before
+            raise
 
     def choose_classes(self, queries: Sequence[str]) -> list[str]:
         """Look at other classes.

@@ -147,6 +147,17 @@ def test_a_record_being_written_shows_what_is_done(record, tmp_path):
     np.testing.assert_array_equal(look.rows(), whole.rows())
 
 
+def test_a_record_that_was_moved_is_told(record, tmp_path):
+    look = Exploration(records.on_disk(record, tmp_path / "run.zarr", 4))
+    (tmp_path / "run.zarr").rename(tmp_path / "moved.zarr")
+
+    with pytest.raises(GateRecordError, match="no longer as it was when it was opened"):
+        look.choose_block("SE_2_1")
+
+    assert look.block == "SE_5_3"
+    assert look.map().sizes["image"] == record.sizes["image"]
+
+
 def test_an_empty_record_is_refused(record):
     empty = record.assign_coords(state=("image", np.zeros(23, np.uint8)))
 
