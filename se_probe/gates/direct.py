@@ -8,8 +8,7 @@ codec, a batch that is missing or damaged) is left to Zarr.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,9 +25,6 @@ from se_probe.gates.sums import CheckedStore, RowArray, row_array, what_is_wrong
 
 __all__ = ["from_files", "read_directly"]
 
-# Reading and copying leave the interpreter; a few threads already wait for memory.
-_MOST_THREADS = 4
-_FEW_BATCHES = 64
 # A batch, and the places of its images among those that are read.
 _Part: TypeAlias = tuple[int, slice | npt.NDArray[np.intp]]
 
@@ -126,19 +122,9 @@ class _Direct(BackendArray):
             for n, part in zip(self.shape, key, strict=True)
         )
         gates = np.empty((len(images), len(channels)), np.float32)
-
-        def copy(parts: Sequence[_Part]) -> None:
-            buffer = np.empty(self._facts.n_bytes + 1, np.uint8)
-            for batch, places in parts:
-                gates[places] = self._part(batch, images[places], channels, buffer)
-
-        parts = list(_by_batch(images, self.array.chunks[0]))
-        n_threads = min(_MOST_THREADS, 1 + len(parts) // _FEW_BATCHES)
-        if n_threads == 1:
-            copy(parts)
-        else:
-            with ThreadPoolExecutor(n_threads) as pool:
-                list(pool.map(copy, (parts[k::n_threads] for k in range(n_threads))))
+        buffer = np.empty(self._facts.n_bytes + 1, np.uint8)
+        for batch, places in _by_batch(images, self.array.chunks[0]):
+            gates[places] = self._part(batch, images[places], channels, buffer)
         is_kept = [not isinstance(part, int | np.integer) for part in key]
         kept = [n for n, keep in zip(gates.shape, is_kept, strict=True) if keep]
         return gates.reshape(kept)

@@ -71,15 +71,6 @@ def test_batches_are_read_whole_and_each_once(whole, monkeypatch):
     assert sizes == [8, 8, 7]
 
 
-def test_many_batches_are_read_by_several_threads(whole, without_zarr, monkeypatch):
-    values, path = whole
-    monkeypatch.setattr("se_probe.gates.direct._FEW_BATCHES", 2)
-
-    read = open_gates(path).isel(image=slice(None, None, -1)).values
-
-    np.testing.assert_array_equal(read, values[::-1])
-
-
 def test_half_precision_is_read_without_zarr_too(tmp_path, without_zarr):
     group = create_record(
         tmp_path / "half.zarr",
