@@ -103,6 +103,11 @@ class BlockStore:
             found: Any = self._views[key]
         return found  # type: ignore[no-any-return]
 
+    def give_way(self) -> None:
+        """Wait until no view is being computed that somebody looks for."""
+        with self._lock:
+            pass
+
     def _make_room(self, block: str) -> None:
         size = self.record.isel(channel=block_channels(self.record, block)).nbytes
         while self._gates and size + self._held() > self._max_bytes:

@@ -44,7 +44,9 @@ def depth_by_block(
     def computed() -> xr.Dataset:
         parts: list[xr.Dataset] = []
         for channels in _groups(record):
-            parts.append(depth_profile(record.isel(channel=channels)))
+            part = record.isel(channel=channels)
+            # Between two slices of rows, whoever looks at a view comes first.
+            parts.append(depth_profile(part, progress=lambda *_: store.give_way()))
             if tell is not None:
                 tell(xr.concat(parts, "block", data_vars="all", join="exact"))
         return xr.concat(parts, "block", data_vars="all", join="exact").assign_attrs(

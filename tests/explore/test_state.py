@@ -1,5 +1,6 @@
 """What is chosen, and the views that show it: the same numbers as on paper."""
 
+from threading import Thread
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import records
 from se_probe.errors import BlockNameError, ClassNameError, GateRecordError, UsageError
 from se_probe.explore import Exploration
 from se_probe.explore.blocks import BlockStore
+from se_probe.explore.depth import depth_by_block
 from se_probe.gates import State, open_gates
 from se_probe.views import (
     class_profiles,
@@ -82,6 +84,23 @@ def test_blocks_give_way_where_memory_is_short(record, at_once):
     assert len(small._gates) == 1
     assert small.n_read == 2  # what gave way came back from a temporary folder
     assert again.identical(first)
+
+
+def test_the_numbers_along_the_network_wait_for_who_looks_at_a_view(record):
+    store, found, waited = BlockStore(record), [], []
+    behind = Thread(target=lambda: found.append(depth_by_block(store)))
+
+    def look():
+        behind.start()
+        behind.join(0.3)
+        waited.append(behind.is_alive())
+        return store.record
+
+    store.view(("a", "view"), look)
+    behind.join(60)
+
+    assert waited == [True]
+    assert found[0]["block"].values.tolist() == Exploration(record).blocks
 
 
 def test_blocks_are_read_again_where_the_disk_is_full(record, at_once, monkeypatch):
