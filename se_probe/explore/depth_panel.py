@@ -75,6 +75,7 @@ class DepthPanel:
         self.mark = Span(dimension="height", location=0, line_dash="dotted")
         self.figure.add_layout(self.mark)
         place_legend(self.figure, n_columns=3)
+        self._entitle(n)
 
     def paint(self, look: Exploration, colours: Colours) -> None:
         """Give the curves the colours of the page, and mark the chosen block."""
@@ -100,7 +101,9 @@ class DepthPanel:
             ]
         self.numbers.data = columns
         n_open = len(self.blocks) - len(done)
-        unknown = "" if n_open else _unknown(view)
+        self._entitle(n_open, "" if n_open else _unknown(view))
+
+    def _entitle(self, n_open: int, unknown: str = "") -> None:
         left = (
             f" ({n_open} of {len(self.blocks)} blocks still to come)" if n_open else ""
         )

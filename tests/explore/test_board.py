@@ -9,6 +9,7 @@ from bokeh.document import Document
 
 from se_probe.explore import Exploration
 from se_probe.explore.board import Board
+from se_probe.explore.depth_panel import DepthPanel
 
 
 @pytest.fixture
@@ -154,6 +155,12 @@ def test_depth_has_the_numbers_of_every_block(board, record):
     shown = board.depth.numbers.data
     for name in ("separability", "class_share", "input_dependence", "saturated_open"):
         np.testing.assert_allclose(shown[name], expected[name].values)
+
+
+def test_depth_says_from_the_beginning_what_is_still_to_come(board):
+    panel = DepthPanel(board.depth.blocks)
+
+    assert "16 of 16 blocks still to come" in panel.figure.title.text
 
 
 def test_depth_says_what_is_still_to_come(board):
