@@ -46,7 +46,7 @@ def files_stamp(folder: str | Path | None) -> str | None:
     Parameters
     ----------
     folder : path or None
-        Or a file, or a pattern of files such as "shards/*.tar".
+        Or a file, or a pattern of files such as ``shards/*.tar``.
 
     Returns
     -------

@@ -42,7 +42,7 @@ def open_images(
     source : str, Path or torch.utils.data.Dataset
         An image folder with one subfolder per class (or splits, such as ``train`` and
         ``test``, with such subfolders); tar files of WebDataset's layout, as a pattern
-        such as "shards/*.tar" or their folder; or a name: "scenes" (pictures drawn by
+        such as ``shards/*.tar`` or their folder; or a name: "scenes" (pictures drawn by
         code), "digits", "mnist", "fashion-mnist", "cifar10", "cifar100"; or any
         map-style Dataset of (image, label) or (tensor of any shape, label), or the name
         of a function that makes one, "package.module:factory". A folder that is called
