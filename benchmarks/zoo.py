@@ -37,7 +37,7 @@ COLUMNS = (
 )
 # Modules of timm that make one gate per channel, by the names of their classes.
 LIKE_SE = re.compile(
-    r"SqueezeExcite|^SEModule|^SEBottleneck$|EffectiveSE|EcaModule|GatherExcite|"
+    r"SqueezeExcite|^SEModule|EffectiveSE|EcaModule|GatherExcite|"
     r"^GlobalContext$|ChannelAttn|Cbam|EseModule"
 )
 CONSTANT = re.compile(r"( \| )?the gates of \d+ of \d+ SE blocks are the same.*")
