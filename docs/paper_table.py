@@ -44,7 +44,7 @@ class PaperRow:
     parameters : float
         In millions.
     gmacs : float or None
-        Multiply-adds in thousand millions ("GFLOPs"); None where the table has none.
+        Multiply-adds in billions ("GFLOPs"); None where the table has none.
     options : mapping
         What makes our `se_resnet50` this network, beside `_ABLATION`.
     """
@@ -171,7 +171,7 @@ def paper_table() -> str:
     Returns
     -------
     str
-        Parameters in millions, multiply-adds in thousand millions.
+        Parameters in millions, multiply-adds in billions.
     """
     header = ["table", "network"]
     header += ["learnable", "with BN statistics", "paper"]

@@ -1,4 +1,4 @@
-"""The whole way on what the package brings: train, record, look.
+"""End-to-end example on data that comes with the package: train, record, look.
 
 A real SE-ResNet-50 (16 SE blocks, 28 million parameters) learns to tell small pictures
 apart that are drawn by code (`scenes`), and its gates are looked at as the paper does.
@@ -34,7 +34,7 @@ def train_demo(
     progress: Progress | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
 ) -> Network:
-    """Train the demo's network, or go on with a training that was stopped.
+    """Train the demo's network, or resume training that was stopped.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def train_demo(
     threads : int, optional
         CPU threads.
     overwrite : bool, default False
-        Begin anew.
+        Start over.
     progress : callable, optional
         Called with how many images are done and how many there are.
     on_epoch : callable, optional
@@ -90,7 +90,7 @@ def record_demo(
     network : Network
         From :func:`train_demo`.
     out : path, optional
-        Where the gate record is kept, anew each time; None keeps it in memory.
+        Where the gate record is kept, written again each time; None keeps it in memory.
     threads : int, optional
         CPU threads.
     progress : callable, optional

@@ -16,13 +16,13 @@ __all__ = [
 
 
 class SEProbeError(Exception):
-    """What se_probe understood but could not do; the command line exits with 1."""
+    """Runtime error; the command line exits with 1."""
 
     exit_status = 1
 
 
 class UsageError(SEProbeError, ValueError):
-    """What was asked for cannot be meant; the command line exits with 2."""
+    """Usage error: an invalid argument; the command line exits with 2."""
 
     exit_status = 2
 

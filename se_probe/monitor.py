@@ -183,7 +183,7 @@ class GateMonitor:
     def tell(self) -> xr.Dataset:
         """Log how the blocks were since the last log, warn where one is in trouble.
 
-        The numbers then start anew. Under ``DistributedDataParallel`` every process
+        The numbers then start over. Under ``DistributedDataParallel`` every process
         has to call it, and the process of rank 0 logs.
 
         Returns

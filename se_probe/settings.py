@@ -67,7 +67,7 @@ def begun_otherwise(what: str, different: Sequence[Change]) -> str:
     """
     return (
         f"{what} was begun with another {'; another '.join(map(str, different))}. Give "
-        "the settings it was begun with, another name, or --force to begin anew"
+        "the settings it was begun with, another name, or --force to start over"
     )
 
 

@@ -25,7 +25,7 @@ def test_refusal_names_everything_that_differs():
     assert sentence.startswith(
         "the record was begun with another size (1 then, 2 now); another seed (1 then"
     )
-    assert sentence.endswith("--force to begin anew")
+    assert sentence.endswith("--force to start over")
 
 
 def test_long_settings_are_cut_and_lists_of_images_counted():

@@ -1,4 +1,4 @@
-"""What ``plot --ckpt`` recorded before, found again without torch.
+"""Gates that ``plot --ckpt`` recorded earlier, found again without torch.
 
 An entry is a folder for all that changes the gates of an image: checkpoint, images,
 precision and so on. It holds the list of all images and gate records of some of them.

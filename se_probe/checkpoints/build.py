@@ -161,7 +161,7 @@ def _checked_names(class_names: ClassNames, n_classes: int) -> LabelSet:
 def assemble(
     model: nn.Module, choice: Choice, checkpoint: Checkpoint | None = None
 ) -> Network:
-    """Network of a model: what is usual for its architecture where nothing is known.
+    """Network of a model: the default for its architecture where nothing is known.
 
     Parameters
     ----------

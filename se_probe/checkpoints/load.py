@@ -205,7 +205,7 @@ def _assumed(checkpoint: Checkpoint, network: Network) -> list[str]:
         return []
     name, arch = checkpoint.name, network.architecture
     note = (
-        f"{name} does not say how images are prepared: what is usual for its "
+        f"{name} does not say how images are prepared: the default for its "
         "architecture is taken"
     )
     if is_factory(arch) and not hasattr(network.model, "input_size"):

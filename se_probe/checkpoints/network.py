@@ -38,7 +38,7 @@ class Provenance:
     seed : int, optional
         Seed of its training, or of its random weights.
     metrics : mapping
-        Accuracy and the like, as training left them.
+        Accuracy and similar numbers, as training left them.
     removed_blocks : tuple of mappings
         `name`, `path` and `how` of each SE block that was removed.
     seen_images : mapping of str to mapping of str to str

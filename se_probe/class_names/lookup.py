@@ -47,7 +47,7 @@ class LabelSet(Sequence[ClassLabel]):
     spec : str or list of str
         What :func:`label_set` makes the same label set from; plain JSON.
     is_assumed : bool, default False
-        Whether nobody said it, and it was taken for want of names.
+        Whether nobody said it, and it was assumed because names are missing.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class LabelSet(Sequence[ClassLabel]):
         return f"LabelSet({self.name!r}, {len(self)} classes)"
 
     def as_assumed(self) -> "LabelSet":
-        """The same classes, marked as taken for want of names."""
+        """The same classes, marked as assumed because names are missing."""
         return LabelSet(self._labels, self.name, self.spec, is_assumed=True)
 
     def find(self, query: str | SupportsIndex) -> ClassLabel:

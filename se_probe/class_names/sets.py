@@ -1,4 +1,4 @@
-"""Label sets: ImageNet's, a network's own, and numbers for want of names."""
+"""Label sets: ImageNet's, a network's own, and numbers where names are missing."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ COMMANDS = {
     "report": "Write one page about a gate record: figures, words, tables, in a single "
     "file.",
     "compare": "Compare two gate records of the same images, block by block.",
-    "rank": "Rank SE blocks by how well the network could do without their gates.",
+    "rank": "Rank SE blocks by how dispensable their gates are.",
     "prune": "Remove SE blocks from a network, or freeze their gates and fold them "
     "away.",
     "evaluate": "Measure accuracy, size, work and latency; with --against, what has "

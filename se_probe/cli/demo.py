@@ -1,4 +1,4 @@
-"""``se-probe demo``: an end-to-end example on what the package brings."""
+"""``se-probe demo``: an end-to-end example on data that comes with the package."""
 
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +62,7 @@ def demo(
     say_summary(record_summary(gates), str(record))
     draw(gates, out, CLASSES, quiet=quiet)
     print(
-        "\nGo on with:\n"
+        "\nNext steps:\n"
         f"  se-probe inspect --ckpt {ckpt}\n"
         f"  se-probe plot --ckpt {ckpt} --classes {','.join(CLASSES)}"
     )

@@ -47,7 +47,7 @@ def prune(
 ) -> None:
     """Remove SE blocks from a network, or freeze their gates and fold them away.
 
-    --blocks says which; --budget what they may cost, --save what shall be gained. With
+    --blocks says which; --budget what they may cost, --save how much time to save. With
     --data or --gates their gates are held at the best constants that these allow.
 
     Parameters

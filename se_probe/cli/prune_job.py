@@ -74,7 +74,7 @@ class PruneJob:
 
         samples = None
         if how != "identity" and self.images.data is not None:
-            # Test images are kept to judge what training made of it.
+            # Test images are kept to evaluate what training made of it.
             samples = self.images.open(
                 self.network,
                 split="train" if is_finetuned else None,

@@ -83,7 +83,7 @@ class ChoiceOptions:
         Raises
         ------
         UsageError
-            If it cannot be meant.
+            If it is invalid.
         """
         if (blocks is not None) == self.is_asked:
             raise UsageError(

@@ -137,9 +137,9 @@ def print_plan(facts: dict[str, Any], *, quiet: bool = False) -> None:
     if facts["budget"] is not None:
         columns.append("")
     print_table(
-        f"Removing the first 1, 2, ... blocks, judged on {parts['judging']:,} images "
-        f"({accuracy}); constants from {parts['calibrating']:,} others, order from "
-        f"{parts['choosing']:,} others",
+        f"Removing the first 1, 2, ... blocks, evaluated on {parts['judging']:,} "
+        f"images ({accuracy}); constants from {parts['calibrating']:,} others, order "
+        f"from {parts['choosing']:,} others",
         columns,
         [_row(facts, n) for n in range(len(facts["judged"]))],
     )

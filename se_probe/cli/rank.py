@@ -49,7 +49,7 @@ def rank(
     out: Annotated[Path | None, Parameter(metavar="DIR")] = None,
     output: OutputOptions = TO_THE_READER,
 ) -> None:
-    """Rank SE blocks by how well the network could do without their gates.
+    """Rank SE blocks by how dispensable their gates are.
 
     From the record alone; with --ckpt and --data it is measured too, for each block
     frozen and for each replaced by the identity. Images that are in the record as well
@@ -123,8 +123,8 @@ def _measure(
             calibration = calibrate(network, images, gates, progress=progress)
         if not quiet:
             say(
-                f"constants from {calibration.n_images:,} recorded images, judged on "
-                f"{len(calibration.judging):,} others"
+                f"constants from {calibration.n_images:,} recorded images, evaluated "
+                f"on {len(calibration.judging):,} others"
             )
             for note in calibration.notes:
                 say(f"note: {note}")

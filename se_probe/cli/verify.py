@@ -187,7 +187,7 @@ def _agreement(result: "Verification") -> str:
     if result.is_bit_identical:
         return "the same bits"
     return (
-        f"{result.n_differing:,} images differ in their last bits, by at most "
+        f"{result.n_differing:,} images differ by rounding, by at most "
         f"{result.largest.largest:.3g} in {result.largest.block}; the tolerance "
         f"between machines and versions is {result.tolerance:g}"
     )

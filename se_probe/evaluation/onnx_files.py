@@ -1,4 +1,4 @@
-"""ONNX files, judged like networks of torch."""
+"""ONNX files, evaluated like networks of torch."""
 
 import hashlib
 import json

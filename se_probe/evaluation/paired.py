@@ -67,7 +67,7 @@ def bonett_price_interval(
 
 
 def mcnemar_p(n_gained: int, n_lost: int) -> float:
-    """Exact two-sided p value that images are gained as easily as they are lost.
+    """Exact two-sided p value that images become newly correct as often as newly wrong.
 
     Parameters
     ----------

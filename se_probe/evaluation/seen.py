@@ -1,4 +1,4 @@
-"""Images that a network has not seen: what may judge it."""
+"""Images that a network has not seen: those that may evaluate it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ _JUDGED = "judging"
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Images to judge a network on, without those that made it what it is.
+    """Images to evaluate a network on, without those that it has learned from.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ def held_out(images: LabelledImages, networks: Sequence[Network]) -> HeldOut:
     Returns
     -------
     HeldOut
-        Where only images are left that judged how many blocks may go, those; where
+        Where only images are left that evaluated how many blocks may go, those; where
         nothing is left, all of them, with a note that warns.
     """
     seen = _seen_sums(networks)
@@ -69,7 +69,7 @@ def held_out(images: LabelledImages, networks: Sequence[Network]) -> HeldOut:
         note = (
             f"{n_left_out:,} of {n_all:,} images were left out, on which the network "
             "was calibrated, chosen or trained; the others decided how many blocks "
-            "were removed, so they judge a little too well"
+            "were removed, so accuracy on them is slightly optimistic"
         )
         return HeldOut(_chosen(images, only_judged), n_left_out, note)
     note = (

@@ -130,7 +130,7 @@ def _opened(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
             return found
     raise SEProbeError(
         f"the partial results in {path} cannot be read ({said}); delete the folder to "
-        "measure anew"
+        "measure again"
     )
 
 

@@ -129,7 +129,7 @@ class BlockStore:
             raise GateRecordError(
                 "the gate record is no longer as it was when it was opened: gates of "
                 "images that were recorded are missing. Was it moved or recorded "
-                "anew? Open it once more"
+                "again? Open it once more"
             )
         if self.record.nbytes > self._max_bytes:
             copying = Thread(target=self._copy, args=(block, part.values), daemon=True)

@@ -112,7 +112,7 @@ def damage(path: str | Path, what: str) -> str:
     """Sentence for damage that recording cannot mend batch by batch."""
     return (
         f"the gate record {path} is damaged ({what}). Copy it once more if it was "
-        "copied, or record it anew, in place of this one"
+        "copied, or record it again in place of this one"
     )
 
 

@@ -76,7 +76,7 @@ def open_images(
     ImagesError
         If the source is not there or holds no images.
     UsageError
-        If an argument cannot be meant.
+        If an argument is invalid.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Hold gates, and measure what that does.
 
 :func:`mean_constants` and its kin choose what gates are held at, :func:`calibrate`
-takes the best that a record and images allow and keeps other images apart to judge,
+takes the best that a record and images allow and keeps other images apart to evaluate,
 and :func:`measure_blocks`, :func:`freezing_curve` and :func:`measure_interventions` run
 the network with gates held and compare. :func:`exchange_gates` gives each image the
 gates of others, of its class or another, and so tells what gates carry. The hooks that

@@ -1,4 +1,4 @@
-"""What it costs the network to do without SE blocks: one by one, and more and more."""
+"""What removing SE blocks costs the network: one by one, and in growing sets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,20 +30,20 @@ def measure_blocks(
 ) -> xr.Dataset:
     """Cost of each SE block by itself: frozen, and replaced by the identity.
 
-    Runs the network 1 + 2 n_blocks times over the judging images.
+    Runs the network 1 + 2 n_blocks times over the evaluation images.
 
     Parameters
     ----------
     network : Network
     calibration : Calibration
-        Blocks, the constants they are frozen at, and the images that judge; from
+        Blocks, the constants they are frozen at, and the images that evaluate; from
         :func:`calibrate`.
     n_timed : int, default 10
         Timed passes for `milliseconds`; 0 leaves it out.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
     store : ResultStore, optional
-        What is known of the judging images already, from
+        What is known of the evaluation images already, from
         :func:`~se_probe.interventions.result_store`.
 
     Returns
@@ -91,9 +91,9 @@ def freezing_curve(
     progress: Progress | None = None,
     store: ResultStore | None = None,
 ) -> xr.Dataset:
-    """Cost of doing without 1, 2, ... all SE blocks, taken in some order.
+    """Cost of removing 1, 2, ... all SE blocks, in some order.
 
-    Runs the network 1 + 3 n_blocks times over the judging images.
+    Runs the network 1 + 3 n_blocks times over the evaluation images.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def freezing_curve(
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
     store : ResultStore, optional
-        What is known of the judging images already, from
+        What is known of the evaluation images already, from
         :func:`~se_probe.interventions.result_store`.
 
     Returns

@@ -1,4 +1,4 @@
-"""Constants for a whole measurement, and the images that may judge them."""
+"""Constants for a whole measurement, and the images that may evaluate them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ __all__ = ["Calibration", "calibrate"]
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What the gates of a network are frozen at, and on which images that is judged.
+    """What the gates of a network are frozen at, and on which images that is evaluated.
 
     Attributes
     ----------
@@ -56,14 +56,14 @@ def calibrate(
     *,
     progress: Progress | None = None,
 ) -> Calibration:
-    """Best constants that a record and images allow, and other images to judge on.
+    """Best constants that a record and images allow, and other images to evaluate on.
 
     Images that are in the record as well are split: one half calibrates, the other
-    judges (:func:`keep_apart`). Images that the network was pruned or tuned on are left
-    out. Where the record holds the energy of the feature maps, it gives least-squares
-    constants; else, where all recorded images that calibrate are among `images`, the
-    network runs over them once for these; else gates are frozen at their mean in the
-    record.
+    evaluates (:func:`keep_apart`). Images that the network was pruned or tuned on are
+    left out. Where the record holds the energy of the feature maps, it gives
+    least-squares constants; else, where all recorded images that calibrate are among
+    `images`, the network runs over them once for these; else gates are frozen at their
+    mean in the record.
 
     Parameters
     ----------

@@ -75,7 +75,7 @@ def exchange_gates(
         block): `class_kl`, mean of KL(other_class) - KL(same_class) per image;
         `became_donor`, share of images whose prediction becomes the donor's class under
         `other_class`, out of `n_donors_known`, and `became_donor_chance`, the same had
-        the donors been drawn anew after the predictions. Names with `_low` and `_high`
+        the donors been drawn again after the predictions. Names with `_low` and `_high`
         are 95 % intervals. Along (image,): `same_class_donor` and `other_class_donor`.
         Attributes tell on how many images (`n_images`, `n_single`, `n_unrecorded`).
 

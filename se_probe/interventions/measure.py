@@ -94,7 +94,7 @@ def measure_interventions(
     ----------
     network : Network
     images : LabelledImages
-        To judge on; not those that the constants come from.
+        To evaluate on; not those that the constants come from.
     interventions : sequence of Intervention
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.

@@ -1,4 +1,4 @@
-"""Images that a network was calibrated on, so that they do not judge it."""
+"""Images that a network was calibrated on, so that they do not evaluate it."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Which images may calibrate and which judge: never the same."""
+"""Which images may calibrate and which evaluate: never the same."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ __all__ = ["evenly", "images_of_record", "keep_apart", "split_images"]
 def keep_apart(
     record: xr.DataArray, images: LabelledImages
 ) -> tuple[xr.DataArray, LabelledImages]:
-    """Record to calibrate on and images to judge on that have no image in common.
+    """Record to calibrate on and images to evaluate on that have no image in common.
 
     Of the images that are in both, every second one stays in the record, in the order
     of the record; so each class is split evenly where it lies together.
@@ -45,7 +45,7 @@ def keep_apart(
     if not kept or not recorded(part).any():
         raise ImagesError(
             f"{len(shared)} images cannot be split into some to calibrate on and some "
-            "to judge on; record or give more of them"
+            "to evaluate on; record or give more of them"
         )
     return part, replace(images, pictures=images.pictures.chosen(kept))
 

@@ -1,4 +1,4 @@
-"""What it costs to do without SE blocks, and what that saves."""
+"""What removing SE blocks costs, and what that saves."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -93,7 +93,7 @@ def figure_block_costs(
 def figure_freezing_curve(
     view: xr.Dataset, *, width: Width = "page", title: str = ""
 ) -> Figure:
-    """Draw what it costs to do without 1, 2, ... all SE blocks.
+    """Draw what removing 1, 2, ... all SE blocks costs.
 
     One line each for gates frozen and for the identity in the order given, and for
     gates frozen in a random order. Bands are 95 % intervals.

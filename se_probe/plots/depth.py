@@ -252,7 +252,7 @@ def _why_unknown(quantities: Sequence[Quantity]) -> str:
 
 
 def _top(values: xr.Dataset) -> float:
-    """Upper end of the axis: 1, or less where everything keeps to the lower half."""
+    """Upper limit of the axis: 1, or less where everything keeps to the lower half."""
     largest = max([0.0, *(float(values[name].fillna(0).max()) for name in values)])
     if largest >= 0.5:
         return 1.0

@@ -119,7 +119,7 @@ def write_figures(
     Raises
     ------
     UsageError
-        If a figure, a format, a look, a number of channels or a batch cannot be meant.
+        If a figure, a format, a look, a number of channels or a batch is invalid.
     ClassNameError, BlockNameError
         If a class or a block is not in the record.
     GateRecordError

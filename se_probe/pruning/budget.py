@@ -2,9 +2,9 @@
 
 Three disjoint parts of the images have a task each. The first gives the constants that
 gates are frozen at: the least-squares ones, chosen front to back for each set of blocks
-that is judged. The second orders the blocks by the divergence that removing each of
-them causes. The third judges the first block of that order, the first two, and so on,
-until the budget is exceeded. Since the order was fixed without it, the number that
+that is evaluated. The second orders the blocks by the divergence that removing each of
+them causes. The third evaluates the first block of that order, the first two, and so
+on, until the budget is exceeded. Since the order was fixed without it, the number that
 holds can be read off at the first failure, and the confidence of one comparison is the
 confidence of all (a fixed sequence of tests).
 """
@@ -83,7 +83,7 @@ def plan_budget(
         Time to be saved.
     n_calibrating : int, default 1000
         At most this many images calibrate, and as many choose the order; all others
-        judge.
+        evaluate.
     precision : {"fp32", "bf16"}
         In which the network is measured.
     seed : int, default 0
@@ -102,7 +102,7 @@ def plan_budget(
     Raises
     ------
     UsageError
-        If the budget cannot be meant, or neither it nor a goal is given.
+        If the budget is invalid, or neither it nor a goal is given.
     ImagesError
         If there are too few images to decide on this budget, or none of a class that
         the network knows, or if the unaltered network is not better than chance.
@@ -182,21 +182,21 @@ class _Sequence:
         self.milliseconds = math.nan
 
     def run(self) -> None:
-        """Judge sets of blocks until one exceeds the budget or saves enough."""
+        """Evaluate sets of blocks until one exceeds the budget or saves enough."""
         waiting: list[Intervention] = []
         for n_removed in range(1, len(self.order) + 1):
             waiting.append(self._set(n_removed))
             is_last = n_removed == len(self.order) or self._is_enough()
             if len(waiting) < self.passes.sets_at_once and not is_last:
                 continue
-            rows = self.passes.judge(waiting)
+            rows = self.passes.evaluate(waiting)
             waiting = []
             self.rows += [rows.isel(intervention=[i]) for i in range(rows.sizes[_DIM])]
             if self._is_exceeded() or is_last:
                 break
 
     def judged(self) -> xr.Dataset:
-        """What was judged, by number of blocks."""
+        """What was measured, by number of blocks."""
         judged = xr.concat(self.rows, _DIM, combine_attrs="override")
         numbers = {"n_blocks": np.arange(1, len(self.rows) + 1)}
         return judged.rename({_DIM: "n_blocks"}).assign_coords(numbers)
@@ -223,7 +223,7 @@ class _Sequence:
         return goal is not None and self.together[-1] >= goal.share
 
     def _is_exceeded(self) -> bool:
-        """Whether a set exceeds the budget; those judged after it are left out."""
+        """Whether a set exceeds the budget; those evaluated after it are left out."""
         for n_judged, row in enumerate(self.rows, 1):
             if row["top1_change"].item() < -self.limit:
                 for each in (self.rows, self.constants, self.together):

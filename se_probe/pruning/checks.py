@@ -23,7 +23,7 @@ N_CALIBRATING = 1000
 
 
 def shares_of(n_images: int, n_calibrating: int) -> tuple[float, float, float]:
-    """Shares of the images that calibrate, choose and judge.
+    """Shares of the images that calibrate, choose and evaluate.
 
     Parameters
     ----------
@@ -78,16 +78,16 @@ def check_enough(network: Network, judging: LabelledImages, budget: float) -> No
     n_known, n_least = int((class_index >= 0).sum()), least_images(budget)
     if not n_known:
         raise ImagesError(
-            "no image to judge on is of a class that the network knows, so accuracy "
+            "no image to evaluate on is of a class that the network knows, so accuracy "
             "cannot be measured; give images of its own classes"
         )
     if n_known < n_least:
         n_all = math.ceil(n_least / SHARES[-1] * len(judging) / n_known)
         raise ImagesError(
-            f"the images are too few to decide: {n_known:,} of them judge, and a "
-            f"budget of {100 * budget:g} percentage points takes at least {n_least:,}, "
-            f"even if no prediction changes. Give about {n_all:,} images in all, or a "
-            "larger budget"
+            f"the images are too few to decide: {n_known:,} are left for evaluation, "
+            f"and a budget of {100 * budget:g} percentage points takes at least "
+            f"{n_least:,}, even if no prediction changes. Give about {n_all:,} images "
+            "in all, or a larger budget"
         )
 
 

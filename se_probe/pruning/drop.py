@@ -269,7 +269,7 @@ def _notes(
     if values is not None and values.n_images:
         notes.append(
             f"gates are frozen at constants from {values.n_images:,} images "
-            f"({values.method}); judge the result on others"
+            f"({values.method}); evaluate the result on others"
         )
         notes += [f"skipped: {problem}" for problem in values.skipped]
     notes += [

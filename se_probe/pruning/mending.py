@@ -1,4 +1,4 @@
-"""Train a pruned network on, and judge it on images that had no part in it."""
+"""Train a pruned network on, and evaluate it on images that had no part in it."""
 
 import shutil
 from collections.abc import Callable, Sequence

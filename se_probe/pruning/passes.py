@@ -29,21 +29,21 @@ from se_probe.running import Precision, autocast
 
 __all__ = ["Passes"]
 
-# Sets of blocks that are judged in one pass where images are decoded for each pass.
+# Sets of blocks that are evaluated in one pass where images are decoded for each pass.
 _SETS_AT_ONCE = 4
 
 
 class Passes:
     """What is measured for a plan; nothing is measured twice.
 
-    Images that fit into memory are decoded once. Where those that judge do not fit,
-    several sets of blocks are judged in one pass.
+    Images that fit into memory are decoded once. Where those that evaluate do not fit,
+    several sets of blocks are evaluated in one pass.
 
     Parameters
     ----------
     network : Network
     parts : sequence of LabelledImages
-        To calibrate, to choose and to judge.
+        To calibrate, to choose and to evaluate.
     blocks : sequence of FoundBlock
     partial : Path, optional
         Folder for what is known.
@@ -123,7 +123,7 @@ class Passes:
                 store=self.stores[0],
             )
 
-    def judge(self, sets: Sequence[Intervention]) -> xr.Dataset:
+    def evaluate(self, sets: Sequence[Intervention]) -> xr.Dataset:
         """What it costs to remove each of some sets of blocks."""
         with self._numbers():
             return measure_interventions(
@@ -171,7 +171,7 @@ class _Steps:
         return self._next(next(self.lengths))
 
     def judging(self, n_sets: int, n_images: int) -> Progress | None:
-        """A pass over the judging images: the unaltered network, and each set."""
+        """A pass over the evaluation images: the unaltered network, and each set."""
         return self._next(2 * n_sets * n_images)
 
     def _next(self, length: int) -> Progress | None:

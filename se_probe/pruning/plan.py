@@ -1,4 +1,4 @@
-"""What a budget allows: the numbers that were judged, and how sure they are."""
+"""What a budget allows: the numbers that were measured, and how certain they are."""
 
 import math
 import shutil
@@ -28,7 +28,7 @@ __all__ = [
     "refusal",
 ]
 
-# Of all images: to calibrate, to choose and to judge. Accuracy needs the most of them.
+# Of all images: to calibrate, choose and evaluate. Accuracy needs the most of them.
 SHARES = (0.2, 0.2, 0.6)
 
 Verdict = Literal["within", "exceeded", "undecided"]
@@ -101,7 +101,7 @@ class BudgetPlan:
     constants : tuple of Constants
         What the gates of the first 1, 2, ... blocks become, by block name.
     judged : xr.Dataset, dims (n_blocks,)
-        Removing the first 1, 2, ... blocks of `order`, on the judging part; the
+        Removing the first 1, 2, ... blocks of `order`, on the evaluation part; the
         variables and attributes of
         :func:`~se_probe.interventions.measure_interventions`. It ends at the first
         whose estimated loss exceeds the budget, or that saves enough time.
@@ -159,7 +159,7 @@ class BudgetPlan:
         Parameters
         ----------
         accept_uncertain : bool, default False
-            Go by the estimated loss instead of the upper end of its 95 % interval.
+            Use the estimated loss instead of its upper 95 % confidence bound.
 
         Returns
         -------
@@ -213,9 +213,9 @@ class BudgetPlan:
 
 
 def least_images(budget: float) -> int:
-    """Images to judge on below which no budget can be kept for sure.
+    """Evaluation images below which no budget can be kept with confidence.
 
-    So many that the upper end of the 95 % Bonett-Price interval of the loss is within
+    So many that the upper 95 % confidence bound (Bonett-Price) of the loss is within
     the budget where no image changes sides.
 
     Parameters

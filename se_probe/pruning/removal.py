@@ -23,7 +23,7 @@ def remove_blocks(
         That of the plan.
     plan : BudgetPlan
     accept_uncertain : bool, default False
-        Go by the estimated loss instead of the upper end of its 95 % interval.
+        Use the estimated loss instead of its upper 95 % confidence bound.
 
     Returns
     -------

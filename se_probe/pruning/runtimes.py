@@ -175,7 +175,7 @@ def serve(network: Network, runtime: Runtime, pixels: Tensor) -> Forward:
     if runtime == "eager":
         return model
     if runtime == "compile":
-        # For one size of batch, as it is served, and compiled anew for another.
+        # For one size of batch, as it is served, and compiled again for another.
         compiled: Forward = torch.compile(model, dynamic=False)
         return compiled
     if runtime == "onnxruntime-int8":

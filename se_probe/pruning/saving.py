@@ -37,7 +37,7 @@ class TimeGoal:
     Raises
     ------
     UsageError
-        If the share cannot be meant, or there is no such runtime.
+        If the share is invalid, or there is no such runtime.
     MissingPackageError
         If a package of the runtime is not installed.
     """

@@ -42,7 +42,7 @@ def cached_record(
 ) -> xr.DataArray:
     """Gates of the images that a request wants.
 
-    What was recorded before is used again; only what is missing is recorded. What comes
+    The cached record is used; only what is missing is recorded. What comes
     back holds the same images either way. Where nothing is missing,
     :func:`~se_probe.cache.find_cached` gives the same without loading torch.
 

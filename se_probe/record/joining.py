@@ -43,7 +43,7 @@ def check_request(
     ImagesError
         If there are no images.
     UsageError
-        If several processes are to share a record in memory, or to begin one anew.
+        If several processes are to share a record in memory, or to start one over.
     GateRecordError
         If `out` is there and no gate record, or one that cannot be written.
     """
@@ -173,6 +173,6 @@ def _join(out: Path, facts: Mapping[str, Any], images: LabelledImages) -> zarr.G
     if image_ids != list(images.image_ids):
         raise GateRecordError(
             f"{out} was begun with {len(image_ids)} other images than the "
-            f"{len(images)} of now. Choose another name, or --force to begin anew"
+            f"{len(images)} of now. Choose another name, or --force to start over"
         )
     return group

@@ -105,7 +105,7 @@ def record_gates(
         state `SKIPPED` in the record), and at anything that looks like an SE block and
         is none (otherwise the record's attribute `notes` names it).
     overwrite : bool
-        Begin anew if `out` exists.
+        Start over if `out` exists.
     part : tuple of int, optional
         Do the K-th of N shares first, (K, N), for schedulers that tell no rank; K from
         1.
@@ -128,7 +128,7 @@ def record_gates(
         If there are no images, nothing says how pictures are prepared, or with
         `strict` one cannot be read.
     UsageError
-        If several processes are to share a record in memory, or to begin one anew; if
+        If several processes are to share a record in memory, or to start one over; if
         there is no such `context`, or the network is compiled.
     BlockError
         If the blocks cannot be found or captured.

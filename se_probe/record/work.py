@@ -14,7 +14,7 @@ from se_probe.gates import is_pending
 __all__ = ["N_AHEAD", "own_share", "rounds"]
 
 # Batches of others that are begun at a time: they may be read and then not needed, but
-# worker processes are started anew for every round.
+# worker processes are started again for every round.
 N_AHEAD = 16
 
 

@@ -62,7 +62,7 @@ def identity_changes(
 def machine_changes(
     then: Mapping[str, Any], now: Mapping[str, Any], images: LabelledImages
 ) -> tuple[Change, ...]:
-    """Changes of what decides the last bits: device, threads, versions.
+    """Changes of what decides the rounding: device, threads, versions.
 
     Parameters
     ----------

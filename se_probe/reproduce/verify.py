@@ -60,7 +60,7 @@ class Verification:
     preprocessing : tuple of Change
         What the checkpoint now says otherwise than the record, whose own was used.
     machine : tuple of Change
-        What may change the last bits: device, threads, versions.
+        What may change the rounding: device, threads, versions.
     tolerance : float
         Difference of gates that is let pass: 0 on the same machine and versions.
     blocks : tuple of BlockDifference
@@ -128,7 +128,7 @@ def verify_record(
     """Record some batches again, as the record says it was done, and compare.
 
     Each batch is run whole and at its size, because the batch an image sits in changes
-    its last bits. The record itself is only read.
+    its rounding. The record itself is only read.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def verify_record(
     ImagesError
         If of no batch all images are still there.
     UsageError
-        If the number of batches, or the size of a batch, cannot be meant.
+        If the number of batches, or the size of a batch, is invalid.
     """
     check_whole(record)
     check_readable(record)

@@ -27,7 +27,7 @@ def channels_correspond(
     They are in records of one checkpoint, of two states of one training, and of a
     network before and after pruning; in trainings from other seeds they are numbered
     otherwise. Where the records do not settle it, a permutation test does: numbers that
-    mean nothing could be dealt out anew, so that mean gates of channels with the same
+    mean nothing could be permuted, so that mean gates of channels with the same
     number would be no more alike than those of any two.
 
     Parameters
@@ -102,7 +102,7 @@ def _chance(
         found += float(products[at, at].sum() / scale)
         for k in range(_N_PERMUTATIONS):
             drawn[k] += products[at, rng.permutation(len(at))].sum() / scale
-    # Sums of other orders differ in their last bits from one that is the same.
+    # Sums of other orders differ by rounding from one that is the same.
     n_as_good = int((drawn >= found - 1e-9).sum())
     return (1 + n_as_good) / (1 + _N_PERMUTATIONS)
 

@@ -15,7 +15,7 @@ from zarr.codecs import Crc32cCodec
 
 __all__ = ["Kept"]
 
-# Below this many bytes of gates, computing anew takes less than a second or so.
+# Below this many bytes of gates, computing again takes less than a second or so.
 _WORTH_KEEPING = 200 * 2**20
 # What makes numbers of the same files different ones.
 _ROW_NAMES = ("image_id", "class_name", "wnid", "class_index", "state")
@@ -28,8 +28,8 @@ class Kept:
     """What was computed from a record, in the folder `RUN.stats` beside `RUN.zarr`.
 
     It is used again while the files of the record and the rows that count are the
-    same; what was damaged on disk is computed anew. Without a path, for small records,
-    and where the folder cannot be written, everything is computed anew.
+    same; what was damaged on disk is computed again. Without a path, for small records,
+    and where the folder cannot be written, everything is computed again.
 
     Parameters
     ----------

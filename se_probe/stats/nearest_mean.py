@@ -86,7 +86,7 @@ def separability(
     *,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Accuracy of naming an image's class by the nearest class mean of its gates.
+    """Nearest-class-mean (NCM) accuracy of the gates.
 
     For each block by itself, over the classes with at least five images, and over the
     same number of images of each (:func:`balanced`): otherwise a few large classes

@@ -1,4 +1,4 @@
-"""In which order a network could do without its SE blocks, guessed from a record."""
+"""In which order SE blocks could be removed, estimated from a record."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

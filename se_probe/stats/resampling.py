@@ -27,7 +27,7 @@ def bootstrap_sums(
     n_resamples: int,
     seed: int,
 ) -> BlockSums:
-    """Class share and correlation of class means with images drawn anew.
+    """Class share and correlation of class means with images resampled.
 
     Images are drawn with replacement within their class, the same for both records.
 
@@ -67,7 +67,7 @@ def bootstrap_means(
     n_resamples: int,
     seed: int,
 ) -> npt.NDArray[np.float64]:
-    """Means of a value of each image, with images drawn anew within their class.
+    """Means of a value of each image, with images resampled within their class.
 
     Parameters
     ----------

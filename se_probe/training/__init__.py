@@ -1,4 +1,4 @@
-"""Train the small networks: repeatable to the bit, and resumable after a kill.
+"""Train the small networks: bit-for-bit reproducible, and resumable after a kill.
 
 The way through, from names to a trained network on disk::
 

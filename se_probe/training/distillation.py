@@ -32,7 +32,7 @@ class Distillation:
     Raises
     ------
     UsageError
-        If a setting cannot be meant.
+        If a setting is invalid.
 
     References
     ----------

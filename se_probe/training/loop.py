@@ -88,7 +88,7 @@ def train_network(
         Resume the training in `out`, if there is one. Nothing is trained if it is
         done.
     overwrite : bool, default False
-        Start anew if there are files of `out`.
+        Start over if there are files of `out`.
     threads : int, optional
         CPU threads. Their number changes the last float bits, so a training that goes
         on keeps its own. Default: as torch is set.

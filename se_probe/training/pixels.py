@@ -1,4 +1,4 @@
-"""Pixels and labels of training images in any order: held in memory, or read anew."""
+"""Pixels and labels of training images in any order: held in memory, or read again."""
 
 import warnings
 from collections.abc import Iterator

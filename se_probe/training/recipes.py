@@ -56,7 +56,7 @@ class Recipe:
     Raises
     ------
     UsageError
-        If a setting cannot be meant.
+        If a setting is invalid.
     """
 
     optimizer: OptimizerName = "sgd"
@@ -179,7 +179,7 @@ def recipe_for(arch: str, data: str | Path) -> Recipe:
 def finetuning_recipe(epochs: int, seed: int = 0) -> Recipe:
     """Settings that mend trained weights without leaving them far behind.
 
-    Measured in docs/pruning.md: batch norms that estimate their statistics anew from a
+    Measured in docs/pruning.md: batch norms that re-estimate their statistics from a
     few hundred images lose more than training brings back.
 
     Parameters

@@ -188,7 +188,7 @@ class RunFiles:
         """
         if resume and overwrite:
             raise UsageError(
-                "--resume resumes a training and --force starts anew: give one of them"
+                "--resume resumes a training and --force starts over: give one of them"
             )
         if resume and self.state.exists():
             return _read_state(self.state)
@@ -198,7 +198,7 @@ class RunFiles:
         if there and not overwrite:
             raise CheckpointError(
                 f"{there[0]} exists already: resume that training with --resume, or "
-                "start anew with --force (in Python: resume=True, overwrite=True)"
+                "start over with --force (in Python: resume=True, overwrite=True)"
             )
         return None
 
@@ -275,7 +275,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         if isinstance(content, dict) and {"metrics", "optimizer"} <= content.keys():
             return content
     raise CheckpointError(
-        f"{path} cannot be read, so the training cannot be resumed; start anew with "
+        f"{path} cannot be read, so the training cannot be resumed; start over with "
         "--force"
     )
 
@@ -287,7 +287,7 @@ def _read_finished(path: Path) -> dict[str, Any]:
     if not is_trained_here or not is_done(metrics["history"], metrics["settings"]):
         raise CheckpointError(
             f"{path} is not a finished training, and what is needed to continue it "
-            "is not beside it; choose another name, or start anew with --force"
+            "is not beside it; choose another name, or start over with --force"
         )
     return {"metrics": metrics, "weights": network.model.state_dict()}
 

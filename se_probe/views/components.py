@@ -45,7 +45,7 @@ class _Axes(NamedTuple):
         for start in range(0, len(rows), _N_PROJECTED):
             own = slice(start, start + _N_PROJECTED)
             shown = gates[rows[own]] - self.centre
-            # Not a product of matrices, whose last bits depend on how many rows it has.
+            # Not a product of matrices, whose rounding depends on how many rows it has.
             places[own] = np.einsum("ij,kj->ik", shown, self.components)
         return places
 

@@ -1,4 +1,4 @@
-"""What it costs to do without SE blocks, one by one and more and more of them."""
+"""What removing SE blocks costs, one by one and in growing sets."""
 
 import xarray as xr
 
@@ -6,7 +6,7 @@ __all__ = ["block_costs", "freezing_costs"]
 
 
 def block_costs(measured: xr.Dataset) -> xr.Dataset:
-    """Cost of each block by itself, with what doing without it saves.
+    """Cost of each block by itself, with what removing it saves.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def block_costs(measured: xr.Dataset) -> xr.Dataset:
 
 
 def freezing_costs(curve: xr.Dataset) -> xr.Dataset:
-    """Cost of doing without 1, 2, ... all blocks.
+    """Cost of removing 1, 2, ... all blocks.
 
     Parameters
     ----------

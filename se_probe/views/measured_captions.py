@@ -71,7 +71,7 @@ def exchange_caption(view: xr.Dataset, source: Source | None = None) -> str:
 
 
 def freezing_costs_caption(view: xr.Dataset, source: Source | None = None) -> str:
-    """Caption of what it costs to do without more and more blocks.
+    """Caption of what removing more and more blocks costs.
 
     Parameters
     ----------

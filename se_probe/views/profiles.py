@@ -49,7 +49,7 @@ def class_profiles(
     GateRecordError
         If no image was recorded.
     UsageError
-        If the channels cannot be meant.
+        If the channels are invalid.
 
     References
     ----------

@@ -156,7 +156,7 @@ def rows_table(rows: xr.DataArray, channels: int | Literal["all"] = 50) -> pd.Da
     Raises
     ------
     UsageError
-        If the channels cannot be meant.
+        If the channels are invalid.
     """
     columns = {
         "row": range(rows.sizes["row"]),

@@ -137,7 +137,7 @@ class Selection:
         ClassNameError
             If a class is unknown, ambiguous, or was not recorded.
         UsageError
-            If there are no classes, or the channels cannot be meant.
+            If there are no classes, or the channels are invalid.
         """
         classes = find_classes(source, _several(self.classes))
         facts = block_facts(source)

@@ -144,7 +144,7 @@ def test_prune_prints_what_each_step_costs(command, tmp_path):
     )
 
     assert status == 0, err
-    assert "judged on 300 images" in stdout
+    assert "evaluated on 300 images" in stdout
     assert "1 of 1 blocks go" in stdout
     assert "within the budget of 5" in stdout
 
@@ -189,7 +189,7 @@ def test_a_budget_too_narrow_for_the_images(command, tmp_path):
     )
 
     assert status == 1
-    assert "300 of them judge" in err
+    assert "300 are left for evaluation" in err
     assert "takes at least 553" in err
     assert "Give about 922 images in all" in err
     assert not stdout
@@ -241,7 +241,7 @@ def test_constants_from_images_where_there_is_no_record(command, tmp_path):
     )
 
     assert status == 0, err
-    assert "constants from 500 images (least squares, front to back); judge" in err
+    assert "constants from 500 images (least squares, front to back); evaluate" in err
     original, pruned = load_network(DIGITS), load_network(out)
     images = open_images("digits", original.preprocessing, batch_size=50)
     blocks = find_se_blocks(original.model, images.batch(0))

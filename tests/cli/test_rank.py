@@ -99,7 +99,7 @@ def test_rank_measures_on_the_half_that_it_does_not_calibrate_on(
 
     facts = json.loads(out)
     assert status == 0, err
-    assert "constants from 15 recorded images, judged on 15 others" in err
+    assert "constants from 15 recorded images, evaluated on 15 others" in err
     assert facts["measured"]["n_images"] == 15
     assert facts["measured"]["n_calibration"] == 15
     block = facts["blocks"][0]

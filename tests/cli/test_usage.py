@@ -1,4 +1,4 @@
-"""What is typed and cannot be meant: one sentence on stderr, and exit status 2."""
+"""What is typed and is invalid: one sentence on stderr, and exit status 2."""
 
 import subprocess
 import sys

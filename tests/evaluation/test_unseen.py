@@ -60,7 +60,7 @@ def test_images_that_only_judged_come_before_those_that_calibrated(
     unseen = held_out(tiny_images, [replace(network, provenance=provenance)])
 
     assert unseen.images.image_ids == others.image_ids
-    assert "judge a little too well" in unseen.note
+    assert "is slightly optimistic" in unseen.note
 
 
 def test_where_nothing_is_left_all_judge_with_a_warning(network, tiny_images):

@@ -135,7 +135,7 @@ def test_batch_shows_the_asked_classes_that_it_holds(tmp_path):
     assert list(last["class_name"]) == ["c", "c"]
 
 
-# --- what cannot be meant ------------------------------------------------------------
+# --- what is invalid -----------------------------------------------------------------
 
 
 def test_impossible_batches_are_refused_before_anything_is_drawn(tmp_path):

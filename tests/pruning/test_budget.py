@@ -134,7 +134,7 @@ def test_a_network_at_chance_has_no_budget(network, images):
 def test_classes_that_the_network_does_not_know(network, images):
     strange = open_images(Noise([9] * N_IMAGES), PREPROCESSING)
 
-    with pytest.raises(ImagesError, match="no image to judge on is of a class"):
+    with pytest.raises(ImagesError, match="no image to evaluate on is of a class"):
         plan_budget(network, strange, 0.1)
 
 
@@ -222,7 +222,9 @@ def test_too_few_images_are_refused_before_the_first_pass(network, images):
     def run(done, total):
         pytest.fail("the network ran")
 
-    with pytest.raises(ImagesError, match=r"60 of them judge, .* takes at least 276"):
+    with pytest.raises(
+        ImagesError, match=r"60 of them evaluate, .* takes at least 276"
+    ):
         plan_budget(network, images, 0.01, progress=run)
 
 

@@ -1,4 +1,4 @@
-"""`scenes`: small pictures drawn by code, the data that the package brings along.
+"""`scenes`: small pictures drawn by code, the data that come with the package.
 
 They are drawings, not photographs: enough for a network to learn ten classes from, no
 evidence about photographs. Picture `index` of a class is a function of (seed, split,
