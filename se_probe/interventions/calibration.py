@@ -14,7 +14,7 @@ from se_probe.images import LabelledImages
 from se_probe.interventions.constants import least_squares_constants
 from se_probe.interventions.origin import check_finite, check_record_of
 from se_probe.interventions.recorded import recorded_constants
-from se_probe.interventions.split import images_of_record, keep_apart
+from se_probe.interventions.split import evenly, images_of_record, keep_apart
 from se_probe.progress import Progress
 
 __all__ = ["Calibration", "calibrate"]
@@ -54,6 +54,7 @@ def calibrate(
     gates: xr.DataArray,
     blocks: Sequence[FoundBlock] | None = None,
     *,
+    n_calibrating: int = 1000,
     progress: Progress | None = None,
 ) -> Calibration:
     """Best constants that a record and images allow, and other images to evaluate on.
@@ -73,6 +74,8 @@ def calibrate(
         A record of this network.
     blocks : sequence of FoundBlock, optional
         Default: all that are found.
+    n_calibrating : int, default 1000
+        The network runs over at most this many images, evenly chosen.
     progress : callable, optional
         Called with how many images have gone through the network, and how many will.
 
@@ -99,14 +102,21 @@ def calibrate(
     calibrating, judging = keep_apart(gates, unseen.images)
     known = images_of_record(calibrating, images)
     constants = recorded_constants(calibrating)
+    notes = [unseen.note]
     if known is not None and constants.method == "mean":
-        constants = least_squares_constants(network, known, blocks, progress=progress)
-    skipped = (f"skipped: {problem}" for problem in constants.skipped)
+        chosen = evenly(known, n_calibrating)
+        if len(chosen) < len(known):
+            notes.append(
+                f"{len(chosen):,} of {len(known):,} recorded images calibrate, evenly "
+                "chosen"
+            )
+        constants = least_squares_constants(network, chosen, blocks, progress=progress)
+    notes += [f"skipped: {problem}" for problem in constants.skipped]
     return Calibration(
         tuple(blocks),
         constants,
         judging,
         constants.n_images,
         constants.method,
-        notes=tuple(filter(None, [unseen.note, *skipped])),
+        notes=tuple(filter(None, notes)),
     )

@@ -131,6 +131,16 @@ def test_recorded_images_calibrate_by_least_squares_where_they_are_at_hand(
         assert torch.equal(calibration.constants[block.name], expected[block.name])
 
 
+def test_at_most_so_many_recorded_images_calibrate(network, tiny_images, blocks):
+    gates = record_gates(network, tiny_images, blocks)
+
+    calibration = calibrate(network, tiny_images, gates, n_calibrating=4)
+
+    assert calibration.n_images == 4
+    assert len(calibration.judging) == 10
+    assert "4 of 10 recorded images calibrate, evenly chosen" in calibration.notes
+
+
 def test_recorded_images_that_are_not_at_hand_calibrate_by_their_mean(
     network, tiny_images, blocks
 ):
