@@ -19,7 +19,14 @@ from se_probe.blocks.notes import constant_notes, missed_notes
 from se_probe.blocks.probe import Probe, as_it_was, run_probe
 from se_probe.blocks.watch import unwrap
 from se_probe.errors import BlockError
-from se_probe.running import Inputs, map_inputs, n_samples, to_device_of
+from se_probe.running import (
+    Inputs,
+    input_tensors,
+    main_tensor,
+    map_inputs,
+    n_samples,
+    to_device_of,
+)
 
 __all__ = ["Findings", "examine_network", "find_se_blocks"]
 
@@ -64,9 +71,10 @@ def find_se_blocks(
     Parameters
     ----------
     model : nn.Module
-    batch : Tensor or tuple of Tensor, each with the samples along its first axis
-        Preprocessed images, or whatever the network takes; a tuple for networks with
-        several inputs. The first two samples that differ are used.
+    batch : Tensor, tuple or dict of Tensor, each with the samples along its first axis
+        Preprocessed images, or whatever the network takes; a tuple (or a dict, by the
+        names of its arguments) for networks with several inputs. The first two samples
+        that differ are used.
     strict : bool, default False
         Refuse a network in which anything looks like a block and is none.
 
@@ -156,7 +164,7 @@ def _none_found(model: nn.Module, notes: list[str]) -> str:
 def _described(
     model: nn.Module, hits: list[Hit], inputs: Inputs, macs: dict[str, int]
 ) -> list[FoundBlock]:
-    sample = inputs if isinstance(inputs, Tensor) else inputs[0]
+    sample = main_tensor(inputs)
     places = [(hit.product.path, hit.product.occurrence) for hit in hits]
     names = kept_stages_and_numbers(model, places) or stages_and_numbers(
         [path for path, _ in places],
@@ -196,7 +204,7 @@ _SHAPES_DISAGREE = re.compile(
 
 
 def _about_shape(inputs: Inputs, error: RuntimeError) -> str:
-    tensors = (inputs,) if isinstance(inputs, Tensor) else inputs
+    tensors = input_tensors(inputs)
     shapes = " and ".join(" x ".join(map(str, tensor.shape[1:])) for tensor in tensors)
     reason = str(error).partition("\n")[0].rstrip(".")
     return (
@@ -214,7 +222,7 @@ def _doubled(tensor: Tensor) -> Tensor:
 
 def _two_samples(batch: Inputs, model: nn.Module) -> Inputs:
     """Two different samples; noise takes the second place where the batch has one."""
-    tensors = (batch,) if isinstance(batch, Tensor) else batch
+    tensors = input_tensors(batch)
     other = next(
         (
             number

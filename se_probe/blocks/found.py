@@ -15,7 +15,13 @@ from se_probe.blocks.hits import Hit
 from se_probe.blocks.layout import Layout, Place
 from se_probe.blocks.probe import as_it_was, gradients
 from se_probe.blocks.watch import as_written, unwrap
-from se_probe.running import Inputs, call_network, map_inputs, to_device_of
+from se_probe.running import (
+    Inputs,
+    call_network,
+    main_tensor,
+    map_inputs,
+    to_device_of,
+)
 
 __all__ = [
     "FoundBlock",
@@ -233,8 +239,8 @@ def network_facts(
     -------
     dict
         `architecture`, `parameters`, `macs`, `image_size` (the sides of a sample, of
-        the first one where there are several inputs), `blocks`, and `stages` with the
-        sums of each stage.
+        the input with the most axes where there are several), `blocks`, and `stages`
+        with the sums of each stage.
     """
     model = unwrap(model)
     first = map_inputs(lambda tensor: tensor[:1], batch)
@@ -262,5 +268,4 @@ def network_facts(
 
 
 def _sides(batch: Inputs) -> list[int]:
-    first = batch if isinstance(batch, Tensor) else batch[0]
-    return list(first.shape[2:])
+    return list(main_tensor(batch).shape[2:])

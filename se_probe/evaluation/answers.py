@@ -7,7 +7,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from se_probe.checkpoints import Network
 from se_probe.errors import ImagesError, UsageError
@@ -16,11 +15,12 @@ from se_probe.evaluation.sheets import Sheet
 from se_probe.evaluation.store import ResultStore
 from se_probe.images import ImageBatch, LabelledImages
 from se_probe.progress import Progress
+from se_probe.running import Inputs, call_network, n_samples, to_device_of
 
 __all__ = ["Answers", "Difference", "Forward", "Forwards", "ask", "readable_rows"]
 
-# From pixels of one batch to what the network gives, the class scores among it.
-Forward = Callable[[Tensor], Any]
+# From the inputs of one batch to what the network gives, the class scores among it.
+Forward = Callable[..., Any]
 
 
 class Forwards(Protocol):
@@ -30,7 +30,7 @@ class Forwards(Protocol):
         """How many there are; number 0 is the original."""
 
     def __call__(
-        self, batch: int, pixels: Tensor, numbers: Sequence[int]
+        self, batch: int, pixels: Inputs, numbers: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
         """Outputs of some of the networks for a batch.
 
@@ -38,7 +38,7 @@ class Forwards(Protocol):
         ----------
         batch : int
             Its number.
-        pixels : Tensor, shape (batch, ...)
+        pixels : Tensor, shape (batch, ...), or tuple or dict of several inputs
         numbers : sequence of int
             Which networks; the original comes first where it is among them.
 
@@ -209,7 +209,6 @@ def ask(
     run = forwards if callable(forwards) else _OneByOne(forwards)
     sheet = Sheet(network, images, names or [str(n) for n in range(len(forwards))])
     sheet.open(store or ResultStore())
-    parameter = next(network.model.parameters())
     n_done, n_all = 0, len(forwards) * len(images)
     pending = [k for k in range(images.n_batches) if not sheet.is_done(k)]
     n_done += len(forwards) * sum(
@@ -217,7 +216,7 @@ def ask(
     )
     for batch in images.batches(pending):
         sheet.note_problems(batch)
-        pixels = batch.pixels.to(parameter.device, parameter.dtype)
+        pixels = to_device_of(network.model, batch.pixels)
         rows = readable_rows(batch, images)
         missing = sheet.missing(batch.number)
         n_done += (len(forwards) - len(missing)) * sheet.n_images_of(batch.number)
@@ -253,13 +252,14 @@ class _OneByOne:
         return len(self.forwards)
 
     def __call__(
-        self, batch: int, pixels: Tensor, numbers: Sequence[int]
+        self, batch: int, pixels: Inputs, numbers: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
         for number in numbers:
-            yield number, self.forwards[number](pixels)
+            yield number, call_network(self.forwards[number], pixels)
 
 
 def readable_rows(batch: ImageBatch, images: LabelledImages) -> npt.NDArray[np.intp]:
     """Rows of a batch that hold an image that could be read."""
-    n_rows = min(len(batch.pixels), len(images) - batch.number * len(batch.pixels))
+    n = n_samples(batch.pixels)
+    n_rows = min(n, len(images) - batch.number * n)
     return np.array([i for i in range(n_rows) if batch.problems[i] is None], np.intp)

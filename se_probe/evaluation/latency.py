@@ -7,10 +7,11 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from se_probe.blocks import FoundBlock, unwrap
 from se_probe.evaluation.answers import Forward
+from se_probe.running import Inputs, call_network, main_tensor
 
 __all__ = ["block_milliseconds", "median_milliseconds", "run_times"]
 
@@ -18,7 +19,7 @@ _WARM_UP = 2
 
 
 def median_milliseconds(
-    forwards: Sequence[Forward], pixels: Tensor, n_runs: int = 10
+    forwards: Sequence[Forward], pixels: Inputs, n_runs: int = 10
 ) -> list[float]:
     """Median time of a forward pass of each network, alternately.
 
@@ -28,7 +29,7 @@ def median_milliseconds(
     Parameters
     ----------
     forwards : sequence of callables
-    pixels : Tensor, shape (batch, channels, height, width)
+    pixels : Tensor, shape (batch, ...), or tuple or dict of several inputs
         On the networks' device.
     n_runs : int, default 10
         Timed passes of each; two come before them.
@@ -42,7 +43,7 @@ def median_milliseconds(
 
 
 def run_times(
-    forwards: Sequence[Forward], pixels: Tensor, n_runs: int = 10
+    forwards: Sequence[Forward], pixels: Inputs, n_runs: int = 10
 ) -> list[list[float]]:
     """Time of each of several forward passes of each network, alternately.
 
@@ -58,17 +59,18 @@ def run_times(
     """
     seconds: list[list[float]] = [[] for _ in forwards]
     turns = list(enumerate(forwards))
+    device = main_tensor(pixels).device
     with torch.inference_mode():
         for run in range(_WARM_UP + n_runs):
             for number, forward in turns if run % 2 == 0 else reversed(turns):
-                start = _now(pixels.device)
-                forward(pixels)
-                seconds[number].append(_now(pixels.device) - start)
+                start = _now(device)
+                call_network(forward, pixels)
+                seconds[number].append(_now(device) - start)
     return [[1000 * one for one in times[_WARM_UP:]] for times in seconds]
 
 
 def block_milliseconds(
-    model: nn.Module, blocks: Sequence[FoundBlock], pixels: Tensor, n_runs: int = 10
+    model: nn.Module, blocks: Sequence[FoundBlock], pixels: Inputs, n_runs: int = 10
 ) -> dict[str, float]:
     """Median time that a forward pass spends in each SE block.
 
@@ -78,7 +80,7 @@ def block_milliseconds(
     ----------
     model : nn.Module
     blocks : sequence of FoundBlock
-    pixels : Tensor, shape (batch, channels, height, width)
+    pixels : Tensor, shape (batch, ...), or tuple or dict of several inputs
         On the model's device.
     n_runs : int, default 10
         Timed passes; two come before them.
@@ -90,10 +92,11 @@ def block_milliseconds(
     """
     model = unwrap(model)
     modules = {block.name: model.get_submodule(block.path) for block in blocks}
+    device = main_tensor(pixels).device
     own = {b.name: modules[b.name] for b in blocks if _is_alone(modules[b.name], b)}
-    with torch.inference_mode(), _stop_watches(own, pixels.device) as seconds:
+    with torch.inference_mode(), _stop_watches(own, device) as seconds:
         for _ in range(_WARM_UP + n_runs):
-            model(pixels)
+            call_network(model, pixels)
     return {
         name: 1000 * median(seconds[name][_WARM_UP:]) if name in own else float("nan")
         for name in modules

@@ -1,7 +1,6 @@
 """Accuracy, work and latency of one network, or of two on the same images."""
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from se_probe.evaluation.seen import held_out
 from se_probe.images import LabelledImages, label_images
 from se_probe.models import count_macs, count_parameters
 from se_probe.progress import Progress
-from se_probe.running import evaluating, pinned_numerics
+from se_probe.running import evaluating, map_inputs, pinned_numerics, to_device_of
 from se_probe.stats import wilson_interval
 
 __all__ = ["Accuracy", "Evaluation", "NetworkFigures", "evaluate"]
@@ -212,9 +211,9 @@ def _latencies(
 ) -> list[dict[str, float | None]]:
     if not n_timed:
         return [{"latency_ms": None, "batch_latency_ms": None} for _ in models]
-    parameter = next(models[0].parameters())
-    batch = images.batch(0).to(parameter.device, parameter.dtype)
-    single = median_milliseconds(models, batch[:1], n_timed)
+    batch = to_device_of(models[0], images.batch(0))
+    first = map_inputs(lambda tensor: tensor[:1], batch)
+    single = median_milliseconds(models, first, n_timed)
     whole = median_milliseconds(models, batch, n_timed)
     return [
         {"latency_ms": one, "batch_latency_ms": many}
@@ -231,7 +230,7 @@ def _figures(
 ) -> NetworkFigures:
     model = unwrap(network.model)
     is_nan = answers.is_read & (answers.predicted[number] < 0)
-    parameters, macs, weight_bytes = _size(model, images.preprocessing.input_size)
+    parameters, macs, weight_bytes = _size(model, images)
     return NetworkFigures(
         architecture=network.architecture or type(model).__name__,
         checkpoint=network.provenance.checkpoint,
@@ -245,12 +244,14 @@ def _figures(
     )
 
 
-def _size(model: nn.Module, input_size: Sequence[int]) -> tuple[int, int | None, int]:
+def _size(model: nn.Module, images: LabelledImages) -> tuple[int, int | None, int]:
     """Parameters, multiply-adds and bytes of the weights of a network."""
     if isinstance(model, OnnxModel):
         return model.n_parameters, None, model.n_bytes
     n_bytes = sum(tensor.nbytes for tensor in model.state_dict().values())
-    return count_parameters(model), count_macs(model, input_size), n_bytes
+    form = images.pictures.form
+    macs = count_macs(model, images.preprocessing.input_size if form is None else form)
+    return count_parameters(model), macs, n_bytes
 
 
 def _accuracy(right: npt.NDArray[np.bool_]) -> Accuracy | None:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from torch import Tensor
-
 from se_probe.errors import ImagesError, UsageError
 from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Preprocessing
 from se_probe.images.reading import BatchReader, ImageBatch, Workers, read_batches
+from se_probe.running import Inputs
 
 __all__ = ["ImageBatch", "LabelOrder", "LabelledImages"]
 
@@ -104,7 +103,7 @@ class LabelledImages:
             **order,
         }
 
-    def batch(self, number: int) -> Tensor:
+    def batch(self, number: int) -> Inputs:
         """Pixels of one batch.
 
         Parameters
@@ -115,6 +114,7 @@ class LabelledImages:
         Returns
         -------
         Tensor, shape (batch_size, ...), float32
+            A tuple or dict of several where the network has several inputs.
 
         Raises
         ------

@@ -4,9 +4,8 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
-from torch import Tensor
-
 from se_probe.images.batches import ImageBatch, LabelledImages
+from se_probe.running import Inputs, input_tensors
 
 __all__ = ["HELD_BYTES", "hold_images"]
 
@@ -20,7 +19,7 @@ class _HeldImages(LabelledImages):
 
     held: dict[int, ImageBatch] = field(default_factory=dict, init=False, repr=False)
 
-    def batch(self, number: int) -> Tensor:
+    def batch(self, number: int) -> Inputs:
         return next(self.batches([number])).pixels
 
     def batches(self, numbers: Iterable[int]) -> Iterator[ImageBatch]:
@@ -63,6 +62,8 @@ def hold_images(images: LabelledImages, n_bytes: int = HELD_BYTES) -> LabelledIm
 
 def _is_small(images: LabelledImages, n_bytes: int) -> bool:
     """Whether the pixels of all images fit into so many bytes."""
-    shape = images.pictures.shape or images.preprocessing.input_size
-    n_rows = images.n_batches * images.batch_size
-    return 4 * n_rows * math.prod(shape) <= n_bytes
+    form = images.pictures.form
+    n_of_one = 4 * math.prod(images.preprocessing.input_size)
+    if form is not None:
+        n_of_one = sum(tensor.nbytes for tensor in input_tensors(form))
+    return images.n_batches * images.batch_size * n_of_one <= n_bytes

@@ -2,17 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from torch import Tensor
 
 from se_probe.errors import ImagesError, UsageError
 from se_probe.images.preprocessing import Mode
+from se_probe.running import Inputs, main_tensor
 from se_probe.sampling import some_of_each_class
 
 __all__ = ["Pictures", "array_pictures", "numbered_ids"]
@@ -29,16 +29,17 @@ class Pictures:
     image_ids, class_names : tuple of str, length n_images
         In the order in which the pictures are used; no id comes twice.
     read : callable
-        Picture number `i` as a Pillow image, or as a tensor that is preprocessed
-        already. ``OSError`` means that this picture cannot be used, ``ImagesError``
-        that the source cannot. It can be pickled, as worker processes need.
+        Picture number `i` as a Pillow image, or as a tensor, or several, that are
+        preprocessed already. ``OSError`` means that this picture cannot be used,
+        ``ImagesError`` that the source cannot. It can be pickled, as worker processes
+        need.
     classes : tuple of str, optional
         Every class of the source, also where only some pictures of it are here: in the
         source's own order where it has one, else sorted as strings.
     labels : tuple of int, length n_images, optional
         The source's own class indices, where it has any.
-    shape : tuple of int, optional
-        Of the tensors that `read` gives; None where it gives pictures.
+    form : Tensor, tuple or dict of Tensor, optional
+        Zeros like the tensors that `read` gives; None where it gives pictures.
     notes : tuple of str
         What the user should hear of the choice of pictures.
     """
@@ -46,10 +47,10 @@ class Pictures:
     facts: Mapping[str, Any]
     image_ids: tuple[str, ...]
     class_names: tuple[str, ...]
-    read: Callable[[int], Image.Image | Tensor]
+    read: Callable[[int], Image.Image | Inputs]
     classes: tuple[str, ...] = ()
     labels: tuple[int, ...] | None = None
-    shape: tuple[int, ...] | None = None
+    form: Inputs | None = field(default=None, compare=False)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -58,6 +59,11 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.image_ids)
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of the tensor that maps are made of; None for pictures."""
+        return None if self.form is None else tuple(main_tensor(self.form).shape)
 
     def fingerprint(self) -> str:
         """sha256 over the ids and class names, in order."""
@@ -116,8 +122,8 @@ class Pictures:
 
 
 def _read_chosen(
-    read: Callable[[int], Image.Image | Tensor], positions: tuple[int, ...], index: int
-) -> Image.Image | Tensor:
+    read: Callable[[int], Image.Image | Inputs], positions: tuple[int, ...], index: int
+) -> Image.Image | Inputs:
     return read(positions[index])
 
 

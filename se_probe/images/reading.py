@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from se_probe.errors import ImagesError
 from se_probe.images.pictures import Pictures
 from se_probe.images.preprocessing import Preprocessing
+from se_probe.running import Inputs, input_tensors, map_inputs
 
 __all__ = ["BatchReader", "ImageBatch", "Workers", "enough_workers", "read_batches"]
 
@@ -34,14 +35,16 @@ class ImageBatch:
     ----------
     number : int
         From 0.
-    pixels : Tensor, shape (batch_size, ...), float32
-        Zeros where an image could not be read, and after the last image.
+    pixels : Tensor, shape (batch_size, ...), float32, or tuple or dict of Tensor
+        Zeros where an image could not be read, and after the last image. Several
+        tensors, each with the samples along its first axis, where the network has
+        several inputs.
     problems : tuple of str or None, length batch_size
         For each row why its image was skipped, naming it; None where it was not.
     """
 
     number: int
-    pixels: Tensor
+    pixels: Inputs
     problems: tuple[str | None, ...]
 
 
@@ -59,32 +62,45 @@ class BatchReader(Dataset[ImageBatch | ImagesError]):
         self, pictures: Pictures, preprocessing: Preprocessing, batch_size: int
     ) -> None:
         self.pictures = pictures
-        if pictures.shape is None:
+        if pictures.form is None:
             self.transform = preprocessing.transform()
-        self.shape = (batch_size, *(pictures.shape or preprocessing.input_size))
+        self.batch_size = batch_size
+        form = pictures.form
+        self.form: Inputs = torch.zeros(preprocessing.input_size)
+        if form is not None:
+            self.form = form
 
     def __getitem__(self, number: int) -> ImageBatch | ImagesError:
-        pixels = torch.zeros(self.shape)
-        problems: list[str | None] = [None] * len(pixels)
-        start = number * len(pixels)
-        stop = min(start + len(pixels), len(self.pictures))
+        pixels = map_inputs(self._empty, self.form)
+        problems: list[str | None] = [None] * self.batch_size
+        start = number * self.batch_size
+        stop = min(start + self.batch_size, len(self.pictures))
         try:
             with _one_thread():
                 for row, index in enumerate(range(start, stop)):
-                    problems[row] = self._read_into(pixels[row], index)
+                    problems[row] = self._read_into(pixels, row, index)
         except ImagesError as error:
             # Raised in the main process: a DataLoader would wrap the sentence in its
             # worker's traceback.
             return error
         return ImageBatch(number, pixels, tuple(problems))
 
-    def _read_into(self, row: Tensor, index: int) -> str | None:
+    def _empty(self, sample: Tensor) -> Tensor:
+        return sample.new_zeros((self.batch_size, *sample.shape))
+
+    def _read_into(self, pixels: Inputs, row: int, index: int) -> str | None:
         """Fill a row of pixels, or say why the image cannot be used."""
         try:
             picture = self.pictures.read(index)
         except (OSError, Image.DecompressionBombError) as error:
             return f"{self.pictures.image_ids[index]}: {error}"
-        row.copy_(picture if isinstance(picture, Tensor) else self.transform(picture))
+        sample: Inputs = (
+            self.transform(picture) if isinstance(picture, Image.Image) else picture
+        )
+        for batch, given in zip(
+            input_tensors(pixels), input_tensors(sample), strict=True
+        ):
+            batch[row].copy_(given)
         return None
 
 

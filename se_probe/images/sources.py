@@ -45,7 +45,9 @@ def open_images(
         such as ``shards/*.tar`` or their folder; or a name: "scenes" (pictures drawn by
         code), "digits", "mnist", "fashion-mnist", "cifar10", "cifar100"; or any
         map-style Dataset of (image, label) or (tensor of any shape, label), or the name
-        of a function that makes one, "package.module:factory". A folder that is called
+        of a function that makes one, "package.module:factory". A tuple or dict of
+        tensors in place of one is given to the network as its several inputs; whole
+        items may be dicts too, {"image": ..., "label": ...}. A folder that is called
         like a data set is given as a Path.
     preprocessing : Preprocessing, optional
         The network's own. Tensors are given to the network as they are, and need none.
@@ -177,7 +179,7 @@ def reopen_images(
 
 def _as_used(preprocessing: Preprocessing | None, pictures: Pictures) -> Preprocessing:
     """The preprocessing, with the shape of what is given as it is."""
-    if pictures.shape is None:
+    if not pictures.shape:  # pictures, or numbers without an axis
         return preprocessing or Preprocessing()
     return (preprocessing or Preprocessing()).resized(shape=pictures.shape)
 

@@ -3,10 +3,11 @@
 import hashlib
 from pathlib import Path
 
-from torch import Tensor
+from PIL import Image
 
 from se_probe.errors import ImagesError
 from se_probe.images.batches import LabelledImages
+from se_probe.running import input_tensors
 
 __all__ = ["image_sums"]
 
@@ -19,7 +20,7 @@ def image_sums(images: LabelledImages) -> dict[str, str]:
     """Sum over the bytes of each image, by its id.
 
     Of a folder's images it is over the files, so that a photo is known again under
-    another name; of all others over their pixels.
+    another name; of all others over their pixels, of several inputs over all of them.
 
     Parameters
     ----------
@@ -47,9 +48,9 @@ def _sum_of(
         else:
             picture = images.pictures.read(number)
             content = (
-                picture.numpy().tobytes()
-                if isinstance(picture, Tensor)
-                else picture.tobytes()
+                picture.tobytes()
+                if isinstance(picture, Image.Image)
+                else b"".join(each.numpy().tobytes() for each in input_tensors(picture))
             )
     except (OSError, ImagesError):
         return ""

@@ -15,7 +15,7 @@ from se_probe.interventions.calibration import Calibration
 from se_probe.interventions.intervention import Intervention
 from se_probe.interventions.measure import measure_interventions
 from se_probe.progress import Progress
-from se_probe.running import evaluating, pinned_numerics
+from se_probe.running import evaluating, pinned_numerics, to_device_of
 
 __all__ = ["freezing_curve", "measure_blocks"]
 
@@ -180,7 +180,6 @@ def _times(
     network: Network, calibration: Calibration, n_timed: int
 ) -> dict[str, float]:
     model = unwrap(network.model)
-    parameter = next(model.parameters())
-    pixels = calibration.judging.batch(0).to(parameter.device, parameter.dtype)
+    pixels = to_device_of(model, calibration.judging.batch(0))
     with pinned_numerics(), evaluating(model):
         return block_milliseconds(model, calibration.blocks, pixels, n_timed)

@@ -21,7 +21,12 @@ from se_probe.evaluation import ResultStore, digest, readable_rows
 from se_probe.images import LabelledImages
 from se_probe.interventions.intervention import Intervention
 from se_probe.progress import Progress, shifted
-from se_probe.running import evaluating, pinned_numerics
+from se_probe.running import (
+    call_network,
+    evaluating,
+    pinned_numerics,
+    to_device_of,
+)
 
 __all__ = [
     "Constants",
@@ -253,7 +258,6 @@ def _run_over(
     progress: Progress | None,
 ) -> tuple[dict[str, _Sums], tuple[str, ...]]:
     sums = {block.name: _Sums.zeros(block.channels) for block in blocks}
-    parameter = next(network.model.parameters())
     rows, problems = torch.arange(0), list[str]()
 
     def seen(block: FoundBlock, feature_map: Tensor, gates: Tensor) -> None:
@@ -265,7 +269,7 @@ def _run_over(
         for batch in images.batches(range(images.n_batches)):
             rows = torch.from_numpy(readable_rows(batch, images))
             problems += [problem for problem in batch.problems if problem is not None]
-            model(batch.pixels.to(parameter.device, parameter.dtype))
+            call_network(model, to_device_of(model, batch.pixels))
             if progress is not None:
                 n_done = (batch.number + 1) * images.batch_size
                 progress(min(n_done, len(images)), len(images))

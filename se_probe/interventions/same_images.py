@@ -14,7 +14,13 @@ from se_probe.errors import GateRecordError
 from se_probe.evaluation import readable_rows
 from se_probe.gates import block_channels
 from se_probe.images import LabelledImages, Preprocessing
-from se_probe.running import evaluating, pinned_numerics
+from se_probe.running import (
+    call_network,
+    evaluating,
+    n_samples,
+    pinned_numerics,
+    to_device_of,
+)
 
 __all__ = ["check_same_images"]
 
@@ -80,12 +86,11 @@ def _gates_of_first_batch(
     """Rows that could be read, and their gates of all blocks side by side."""
     batch = next(iter(images.batches([0])))
     model = unwrap(network.model)
-    parameter = next(model.parameters())
-    pixels = batch.pixels.to(parameter.device, parameter.dtype)
+    pixels = to_device_of(model, batch.pixels)
     with pinned_numerics(), evaluating(model), capture_gates(model, blocks) as capture:
         with torch.inference_mode():
-            model(pixels)
-        now = capture.take(len(pixels)).float().cpu().numpy()
+            call_network(model, pixels)
+        now = capture.take(n_samples(pixels)).float().cpu().numpy()
     read = readable_rows(batch, images)
     return read, now[read]
 

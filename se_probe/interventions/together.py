@@ -16,6 +16,7 @@ from se_probe.blocks import (
     run_prefix,
 )
 from se_probe.interventions.intervention import Intervention
+from se_probe.running import Inputs, call_network
 
 __all__ = ["Together"]
 
@@ -62,7 +63,7 @@ class Together:
         return len(self.all)
 
     def __call__(
-        self, batch: int, pixels: Tensor, numbers: Sequence[int]
+        self, batch: int, pixels: Inputs, numbers: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
         """Outputs of some of the passes for a batch; see `evaluation.Forwards`."""
         if self.share and self._order is None:
@@ -78,7 +79,7 @@ class Together:
             yield from self._walk(rest, batch, pixels)
 
     def _walk(
-        self, numbers: list[int], batch: int, pixels: Tensor
+        self, numbers: list[int], batch: int, pixels: Inputs
     ) -> Iterator[tuple[int, Any]]:
         """Passes that share the most follow each other; see :class:`Together`."""
         # Members, the prefix that they share, and the block that it leads to.
@@ -110,19 +111,19 @@ class Together:
         return self._keys[number].get((block.path, block.occurrence), _FREE)
 
     def _run(
-        self, number: int, batch: int, pixels: Tensor, prefix: Prefix | None
+        self, number: int, batch: int, pixels: Inputs, prefix: Prefix | None
     ) -> Any:
         self.n_passes += 1
         one = self.all[number]
         held = held_gates(self.model, one.blocks, one.values(batch))
         with resumed(self.model, prefix), held:
-            return self.model(pixels)
+            return call_network(self.model, pixels)
 
     def _advance(
         self,
         number: int,
         batch: int,
-        pixels: Tensor,
+        pixels: Inputs,
         prefix: Prefix | None,
         depth: int,
     ) -> Prefix:
@@ -131,7 +132,7 @@ class Together:
             self.model, block, lambda: self._run(number, batch, pixels, prefix)
         )
 
-    def _try(self, batch: int, pixels: Tensor) -> None:
+    def _try(self, batch: int, pixels: Inputs) -> None:
         """Learn the order of the blocks, and whether passes can be resumed at them."""
         blocks = {
             (block.path, block.occurrence): block

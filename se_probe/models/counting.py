@@ -1,12 +1,19 @@
 """What a network costs: parameters, batch-norm statistics, multiply-adds."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from se_probe.running import evaluating
+from se_probe.running import (
+    Inputs,
+    call_network,
+    evaluating,
+    map_inputs,
+    to_device_of,
+)
 
 __all__ = ["count_macs", "count_parameters", "count_running_statistics"]
 
@@ -29,7 +36,7 @@ def count_running_statistics(model: nn.Module) -> int:
     return sum(b.numel() for b in model.buffers() if b.is_floating_point())
 
 
-def count_macs(model: nn.Module, input_size: Sequence[int]) -> int:
+def count_macs(model: nn.Module, sample: Sequence[int] | Inputs) -> int:
     """Multiply-adds of one image, those of convolutions and matrix products.
 
     The SE paper calls them FLOPs. Poolings, normalisations and the product with the
@@ -39,8 +46,9 @@ def count_macs(model: nn.Module, input_size: Sequence[int]) -> int:
     Parameters
     ----------
     model : nn.Module
-    input_size : sequence of int
-        Channels, height, width.
+    sample : sequence of int, or Tensor, or tuple or dict of Tensor
+        Shape of an image (channels, height, width), or what a network with other
+        inputs is given for one sample, without the axis of the samples.
 
     Returns
     -------
@@ -52,8 +60,16 @@ def count_macs(model: nn.Module, input_size: Sequence[int]) -> int:
     38400
     """
     parameter = next(model.parameters())
-    image = parameter.new_zeros((1, *input_size))
+    inputs: Inputs
+    if isinstance(sample, Tensor | dict) or isinstance(sample[0], Tensor):
+        inputs = to_device_of(model, map_inputs(_alone, cast(Inputs, sample)))
+    else:
+        inputs = parameter.new_zeros((1, *cast(Sequence[int], sample)))
     counter = FlopCounterMode(display=False)
     with evaluating(model), torch.no_grad(), counter:
-        model(image)
+        call_network(model, inputs)
     return counter.get_total_flops() // 2
+
+
+def _alone(sample: Tensor) -> Tensor:
+    return torch.zeros_like(sample)[None]

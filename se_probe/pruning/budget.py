@@ -40,7 +40,7 @@ from se_probe.pruning.own_modules import removable
 from se_probe.pruning.passes import Passes
 from se_probe.pruning.plan import BudgetPlan, RemovableBlock, TimeSaved
 from se_probe.pruning.saving import StopWatch, TimeGoal, by_kl_per_millisecond
-from se_probe.running import Precision
+from se_probe.running import Precision, only_tensor
 
 __all__ = ["plan_budget"]
 
@@ -127,7 +127,7 @@ def plan_budget(
     )
     if budget is not None:
         check_enough(network, parts[-1], budget)
-    pixels = images.batch(0)
+    pixels = only_tensor(images.batch(0), "pruning")
     blocks, fixed = removable(
         unwrap(network.model),
         find_se_blocks(network.model, pixels),
@@ -140,7 +140,10 @@ def plan_budget(
     watch = None
     if goal is not None:
         watch = StopWatch(
-            network, goal.runtime, passes.calibrating.batch(0), passes.stores[0]
+            network,
+            goal.runtime,
+            only_tensor(passes.calibrating.batch(0), "pruning"),
+            passes.stores[0],
         )
         order = by_kl_per_millisecond(order, alone, watch)
     steps = _Sequence(passes, order, watch, goal, budget)

@@ -16,6 +16,7 @@ from se_probe.images import LabelledImages
 from se_probe.interventions import evenly
 from se_probe.progress import Progress
 from se_probe.pruning.export import export_network
+from se_probe.running import only_tensor
 
 __all__ = ["N_RANGE_IMAGES", "evaluate_int8", "int8_network", "quantize_onnx"]
 
@@ -138,7 +139,8 @@ def evaluate_int8(
     unseen = held_out(images, [network]).images
     ranges = evenly(_others(images, unseen) or images, N_RANGE_IMAGES)
     judging = _others(unseen, ranges) or unseen
-    batch = replace(ranges, batch_size=len(ranges)).batch(0)
+    whole = replace(ranges, batch_size=len(ranges))
+    batch = only_tensor(whole.batch(0), "int8")
     model = copy.deepcopy(unwrap(network.model)).cpu()
     original = replace(network, model=model)
     return evaluate(

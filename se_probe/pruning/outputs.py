@@ -15,6 +15,7 @@ from se_probe.images import Preprocessing, reopen_images
 from se_probe.pruning.code import check_code, code_paths, export_code
 from se_probe.pruning.export import Exported, check_export, export_network
 from se_probe.pruning.plain import plain_architecture, save_plain_weights
+from se_probe.running import only_tensor
 
 __all__ = ["PruneOutputs", "Written", "recorded_images"]
 
@@ -189,7 +190,8 @@ def recorded_images(
         return None
     try:
         images = reopen_images(record.attrs["images"], preprocessing, batch_size=n)
-        return images.batch(0)[: len(images)]
+        pixels = only_tensor(images.batch(0), "saving a pruned network")
+        return pixels[: len(images)]
     except ImagesError as error:
         warnings.warn(str(error), stacklevel=2)
         return None

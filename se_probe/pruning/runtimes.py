@@ -17,7 +17,7 @@ from se_probe.evaluation import Forward, OnnxModel, run_times
 from se_probe.images import LabelledImages
 from se_probe.pruning.export import check_export, export_network
 from se_probe.pruning.int8 import int8_network
-from se_probe.running import evaluating, served_numerics
+from se_probe.running import evaluating, only_tensor, served_numerics
 
 __all__ = [
     "RUNTIMES",
@@ -97,7 +97,7 @@ def time_runtimes(
         If a network cannot be exported to ONNX.
     """
     check_runtimes(runtimes)
-    pixels = images.batch(0)
+    pixels = only_tensor(images.batch(0), "timing in other runtimes")
     models = [unwrap(network.model) for network in networks]
     results = []
     with evaluating(*models), served_numerics():

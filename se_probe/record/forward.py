@@ -1,4 +1,4 @@
-"""Run a network over batches of pixels; gates and predictions come back."""
+"""Run a network over batches of inputs; gates and predictions come back."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from se_probe.blocks import FoundBlock, as_written, capture_gates, unwrap
 from se_probe.record.maps import MapCapture
 from se_probe.running import (
+    Inputs,
     Precision,
     autocast,
+    call_network,
     class_scores,
     describe_output,
     evaluating,
+    n_samples,
+    to_device_of,
 )
 
 __all__ = ["Results", "running_network"]
@@ -54,8 +58,8 @@ def running_network(
     precision: Precision,
     compile: bool,
     context: Sequence[str] = (),
-) -> Iterator[Callable[[Tensor], Results]]:
-    """Context that turns batches of pixels into gates and predictions.
+) -> Iterator[Callable[[Inputs], Results]]:
+    """Context that turns batches of inputs into gates and predictions.
 
     A network of which no output holds scores of `n_classes` classes gives gates without
     predictions, which is said once, as a warning.
@@ -74,7 +78,7 @@ def running_network(
     Yields
     ------
     callable
-        From pixels to :class:`Results`.
+        From the inputs of a batch to :class:`Results`.
     """
     model = unwrap(model)
     parameter = next(model.parameters())
@@ -88,12 +92,11 @@ def running_network(
     ):
         forward = _compiled(model) if compile else model
 
-        def run(pixels: Tensor) -> Results:
+        def run(inputs: Inputs) -> Results:
             with torch.inference_mode(), autocast(parameter.device, precision):
-                pixels = pixels.to(parameter.device, parameter.dtype)
-                output = forward(pixels)
-            gates = capture.take(len(pixels)).float().cpu().numpy()
-            predicted, is_nan = predict(output, len(pixels))
+                output = call_network(forward, to_device_of(model, inputs))
+            gates = capture.take(n_samples(inputs)).float().cpu().numpy()
+            predicted, is_nan = predict(output, n_samples(inputs))
             return Results(gates, predicted, is_nan, maps.take())
 
         yield run
@@ -130,9 +133,9 @@ class _Predictions:
             )
 
 
-def _compiled(model: nn.Module) -> Callable[[Tensor], Any]:
+def _compiled(model: nn.Module) -> Callable[..., Any]:
     # Compiled code of another model of the same class would be used again without its
     # hooks (https://github.com/pytorch/pytorch/pull/98371), so Dynamo starts afresh.
     torch.compiler.reset()
-    compiled: Callable[[Tensor], Any] = torch.compile(model)
+    compiled: Callable[..., Any] = torch.compile(model)
     return compiled

@@ -12,14 +12,13 @@ from typing import Any
 import timm
 import torch
 import torchvision
-from torch import Tensor
 
 import se_probe
 from se_probe.blocks import FoundBlock, network_facts, unwrap
 from se_probe.checkpoints import Network, weights_sha256
 from se_probe.errors import GateRecordError
 from se_probe.images import LabelledImages
-from se_probe.running import memory_format
+from se_probe.running import Inputs, memory_format
 from se_probe.settings import begun_otherwise, changes
 
 __all__ = ["check_same", "provenance"]
@@ -56,7 +55,7 @@ _ALWAYS = {"dtype": "float32"}
 def provenance(
     network: Network,
     images: LabelledImages,
-    first_batch: Tensor,
+    first_batch: Inputs,
     blocks: Sequence[FoundBlock],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -66,7 +65,7 @@ def provenance(
     ----------
     network : Network
     images : LabelledImages
-    first_batch : Tensor, shape (batch, channels, height, width)
+    first_batch : Tensor, or tuple or dict of several inputs
     blocks : sequence of FoundBlock
     settings : mapping
         `precision`, `compile`, `threads`, `dtype`, and `context` where there is any.

@@ -11,8 +11,11 @@ from se_probe.running.imports import importable_from_here
 from se_probe.running.inputs import (
     Inputs,
     call_network,
+    input_tensors,
+    main_tensor,
     map_inputs,
     n_samples,
+    only_tensor,
     to_device_of,
 )
 from se_probe.running.layout import memory_format, use_channels_last
@@ -31,10 +34,13 @@ __all__ = [
     "describe_output",
     "evaluating",
     "importable_from_here",
+    "input_tensors",
     "local_rank",
+    "main_tensor",
     "map_inputs",
     "memory_format",
     "n_samples",
+    "only_tensor",
     "parse_part",
     "pick_device",
     "pinned_numerics",

@@ -1,14 +1,27 @@
 """What a network is given: one tensor, or several side by side."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-__all__ = ["Inputs", "call_network", "map_inputs", "n_samples", "to_device_of"]
+from se_probe.errors import UsageError
 
-# Networks with several inputs are given a tuple, in the order of their arguments.
-Inputs: TypeAlias = Tensor | tuple[Tensor, ...]
+__all__ = [
+    "Inputs",
+    "call_network",
+    "input_tensors",
+    "main_tensor",
+    "map_inputs",
+    "n_samples",
+    "only_tensor",
+    "to_device_of",
+]
+
+# Networks with several inputs are given a tuple, in the order of their arguments, or a
+# dict of them by name.
+Inputs: TypeAlias = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 
 
 def map_inputs(function: Callable[[Tensor], Tensor], inputs: Inputs) -> Inputs:
@@ -16,12 +29,68 @@ def map_inputs(function: Callable[[Tensor], Tensor], inputs: Inputs) -> Inputs:
 
     Returns
     -------
-    Tensor or tuple of Tensor
+    Tensor, tuple of Tensor or dict of Tensor
         As `inputs` was.
     """
     if isinstance(inputs, Tensor):
         return function(inputs)
+    if isinstance(inputs, dict):
+        return {name: function(each) for name, each in inputs.items()}
     return tuple(function(each) for each in inputs)
+
+
+def input_tensors(inputs: Inputs) -> tuple[Tensor, ...]:
+    """All tensors of the inputs, in their order.
+
+    Returns
+    -------
+    tuple of Tensor
+    """
+    if isinstance(inputs, Tensor):
+        return (inputs,)
+    return tuple(inputs.values() if isinstance(inputs, dict) else inputs)
+
+
+def main_tensor(inputs: Inputs) -> Tensor:
+    """The input that feature maps are made of: the first one with the most axes.
+
+    Returns
+    -------
+    Tensor
+
+    Examples
+    --------
+    >>> import torch
+    >>> main_tensor((torch.zeros(2, 12), torch.zeros(2, 3, 8, 8))).shape
+    torch.Size([2, 3, 8, 8])
+    """
+    return max(input_tensors(inputs), key=lambda tensor: tensor.ndim)
+
+
+def only_tensor(inputs: Inputs, what: str) -> Tensor:
+    """The tensor that a network with one input is given.
+
+    Parameters
+    ----------
+    inputs : Tensor, tuple of Tensor or dict of Tensor
+    what : str
+        Who needs it, for the message: "pruning".
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    UsageError
+        If there are several inputs.
+    """
+    if isinstance(inputs, Tensor):
+        return inputs
+    raise UsageError(
+        f"{what} works for networks with one input, and each sample holds "
+        f"{len(inputs)}: record, rank and evaluate take several"
+    )
 
 
 def n_samples(inputs: Inputs) -> int:
@@ -37,7 +106,7 @@ def n_samples(inputs: Inputs) -> int:
     >>> n_samples((torch.zeros(5, 3), torch.zeros(5, 1)))
     5
     """
-    return len(inputs if isinstance(inputs, Tensor) else inputs[0])
+    return len(input_tensors(inputs)[0])
 
 
 def to_device_of(model: nn.Module, inputs: Inputs) -> Inputs:
@@ -46,11 +115,12 @@ def to_device_of(model: nn.Module, inputs: Inputs) -> Inputs:
     Parameters
     ----------
     model : nn.Module
-    inputs : Tensor or tuple of Tensor
+    inputs : Tensor, tuple of Tensor or dict of Tensor
 
     Returns
     -------
-    Tensor or tuple of Tensor
+    Tensor, tuple of Tensor or dict of Tensor
+        As `inputs` was.
     """
     parameter = next((p for p in model.parameters() if p.is_floating_point()), None)
 
@@ -69,11 +139,17 @@ def call_network(model: Callable[..., Any], inputs: Inputs) -> Any:
     Parameters
     ----------
     model : nn.Module or what compiling it gave
-    inputs : Tensor or tuple of Tensor, each with the batch as first axis
+    inputs : Tensor, or tuple or dict of Tensor, each with the batch as first axis
+        A dict is given by name; what the network has no argument for is left out.
 
     Returns
     -------
     Any
+
+    Raises
+    ------
+    UsageError
+        If the network does not take so many inputs, or has no argument of such a name.
 
     Examples
     --------
@@ -81,4 +157,54 @@ def call_network(model: Callable[..., Any], inputs: Inputs) -> Any:
     >>> call_network(nn.Bilinear(2, 3, 4), (torch.ones(5, 2), torch.ones(5, 3))).shape
     torch.Size([5, 4])
     """
-    return model(inputs) if isinstance(inputs, Tensor) else model(*inputs)
+    forward = getattr(getattr(model, "_orig_mod", model), "forward", model)
+    try:
+        arguments = inspect.signature(forward)
+    except (TypeError, ValueError):  # written in C, or of TorchScript
+        arguments = _ANY
+    if isinstance(inputs, dict):
+        named = _with_arguments(arguments, inputs)
+        alone = [name for name in inputs if name.lower() in _PICTURE_NAMES]
+        if not named and len(alone) == 1:  # beside a mask, a table row and the like
+            return model(inputs[alone[0]])
+        _check_binds(arguments, inputs, (), named)
+        return model(**named)
+    given = input_tensors(inputs)
+    _check_binds(arguments, inputs, given, {})
+    return model(*given)
+
+
+# What data sets call the picture, whatever the network calls its argument.
+_PICTURE_NAMES = frozenset({"image", "img", "pixel_values", "picture"})
+_ANY = inspect.signature(lambda *args, **kwargs: None)
+
+
+def _with_arguments(
+    arguments: inspect.Signature, inputs: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Those of the inputs that a network has an argument for."""
+    kinds = {each.kind for each in arguments.parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return inputs
+    return {name: inputs[name] for name in inputs if name in arguments.parameters}
+
+
+def _check_binds(
+    arguments: inspect.Signature,
+    inputs: Inputs,
+    positional: tuple[Tensor, ...],
+    named: dict[str, Tensor],
+) -> None:
+    try:
+        arguments.bind(*positional, **named)
+    except TypeError as error:
+        if isinstance(inputs, dict):
+            came = f"the inputs {', '.join(inputs)}"
+        else:
+            came = f"{len(positional)} input{'s' * (len(positional) != 1)}"
+        raise UsageError(
+            f"the network takes ({', '.join(arguments.parameters)}), and each sample "
+            f"holds {came} ({error}). Give a torch Dataset of ((tensor, ...), label) "
+            "with the tensors in that order, or of dicts with these names (on the "
+            "command line --data package.module:factory)"
+        ) from error

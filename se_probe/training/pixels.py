@@ -10,6 +10,7 @@ from torch import Tensor
 from se_probe.class_names import LabelSet
 from se_probe.errors import ClassNameError, ImagesError, UsageError
 from se_probe.images import LabelledImages
+from se_probe.running import Inputs, only_tensor
 
 __all__ = ["HELD_BYTES", "LabelledPixels", "PixelBatch"]
 
@@ -97,14 +98,17 @@ class LabelledPixels:
             indices = order[start : start + batch_size]
             rows = _readable(batch.problems[: len(indices)])
             indices = indices[rows]
-            yield PixelBatch(indices, batch.pixels[rows], self.labels[indices])
+            yield PixelBatch(
+                indices, _picture(batch.pixels)[rows], self.labels[indices]
+            )
 
     def _read_all(self) -> Tensor:
         held = torch.zeros(len(self.images), *self.images.preprocessing.input_size)
         problems: list[str | None] = []
         for batch in self.images.batches(range(self.images.n_batches)):
-            rows = held[len(problems) : len(problems) + len(batch.pixels)]
-            rows.copy_(batch.pixels[: len(rows)])
+            pixels = _picture(batch.pixels)
+            rows = held[len(problems) : len(problems) + len(pixels)]
+            rows.copy_(pixels[: len(rows)])
             problems += batch.problems[: len(rows)]
         self.usable = _readable(problems)
         self._tell([problem for problem in problems if problem is not None])
@@ -121,6 +125,10 @@ class LabelledPixels:
                 f"out (first: {problems[0]})",
                 stacklevel=2,
             )
+
+
+def _picture(inputs: Inputs) -> Tensor:
+    return only_tensor(inputs, "training")
 
 
 def _readable(problems: list[str | None] | tuple[str | None, ...]) -> Tensor:

@@ -223,7 +223,7 @@ def test_too_few_images_are_refused_before_the_first_pass(network, images):
         pytest.fail("the network ran")
 
     with pytest.raises(
-        ImagesError, match=r"60 of them evaluate, .* takes at least 276"
+        ImagesError, match=r"60 are left for evaluation, .* takes at least 276"
     ):
         plan_budget(network, images, 0.01, progress=run)
 
