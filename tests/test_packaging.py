@@ -1,6 +1,7 @@
 """What is installed fits the machines that the README promises."""
 
 import re
+import subprocess
 from configparser import ConfigParser
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
@@ -45,3 +46,19 @@ def test_every_package_is_imported_by_its_one_door():
     }
 
     assert doors == {f"se_probe.{name}": f"se_probe.{name}.*" for name in packages}
+
+
+def test_no_large_file_is_committed():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True
+    )
+    if listed.returncode:
+        pytest.skip("the files are not a git checkout")
+
+    sizes = {
+        name: (ROOT / name).stat().st_size
+        for name in filter(None, listed.stdout.split("\0"))
+        if (ROOT / name).exists()
+    }
+
+    assert [name for name, size in sizes.items() if size > 1_500_000] == []

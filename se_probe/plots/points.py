@@ -71,7 +71,8 @@ def figure_image_map(
         ax.set_ylabel(f"second component ({shares[1]} of variance)")
         ax.set_title(view.attrs["block"])
         share_legend([ax])
-        add_title(fig, "\n".join(filter(None, [title, _note(view, kinds)])))
+        note = _note(view, kinds, has_others=not np.isin(names, shown).all())
+        add_title(fig, "\n".join(filter(None, [title, note])))
         finish(fig)
     return fig
 
@@ -102,10 +103,12 @@ def _kinds(view: xr.Dataset) -> np.ndarray:
     return np.where(is_known, found, "unknown")
 
 
-def _note(view: xr.Dataset, kinds: np.ndarray) -> str:
+def _note(view: xr.Dataset, kinds: np.ndarray, *, has_others: bool) -> str:
     n_drawn, n_all = view.sizes["image"], view.attrs["n_recorded"]
     which = (
         f"{n_drawn:,} of {n_all:,} images" if n_drawn < n_all else f"{n_all:,} images"
     )
     words = [text for kind, text in _WORDS.items() if (kinds == kind).any()]
+    if has_others:
+        words.append("grey: other classes")
     return "; ".join([which, *words])
