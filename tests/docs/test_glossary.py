@@ -2,15 +2,16 @@
 
 import csv
 import re
-from pathlib import Path
 
 import pytest
 
+from commands import run_command
+from documents import ROOT
 from records import digits_record, resnet50_record
 from se_probe.plots import figure_depth, figure_profiles, write_figures
 from se_probe.views import Selection, class_profiles, depth_profile
 
-GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
+GLOSSARY = ROOT / "docs" / "glossary.md"
 OF_ANY_RECORD = (
     *("profiles", "spread", "heatmap", "depth"),
     *("selectivity", "redundancy", "similarity"),
@@ -38,8 +39,8 @@ def words():
 def is_defined(column, words):
     found, endings = words
     name = plain(column)
-    stems = [name.removesuffix(f" {ending}") for ending in endings]
-    return name in found or any(stem != name and stem in found for stem in stems)
+    stems = {name.removesuffix(f" {ending}") for ending in endings} - {name}
+    return name in found or any(is_defined(stem, words) for stem in stems)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,49 @@ def test_every_column_of_a_figures_table_is_defined(columns, words):
     assert len(columns) > 30
     undefined = [name for name in sorted(columns) if not is_defined(name, words)]
     assert ", ".join(undefined) == ""
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Columns of every csv file that commands write, by the name of the file."""
+    out = tmp_path_factory.mktemp("tables")
+    run, ckpt, few = out / "run.zarr", ROOT / "checkpoints" / "se_lenet_digits.pt", 2
+    network = ["--ckpt", ckpt, "--per-class", few, "--batch-size", 10]
+    for words in (
+        ["record", *network, "--with", "squeeze", "--out", run],
+        ["rank", run, *network, "--out", out / "rank"],
+        ["exchange", run, *network, "--out", out / "exchange"],
+        ["compare", run, run, "--resamples", 2, "--out", out / "compare"],
+        ["channels", run, "--out", out / "channels.csv"],
+        ["plot", run, "--figures", "context,extremes", "--out", out, "--channels", 3],
+    ):
+        done = run_command(*words, "--quiet")
+        assert done.status == 0, done.stderr
+    found = {}
+    for path in out.rglob("*.csv"):
+        with path.open() as file:
+            found[path.stem] = next(csv.reader(file))
+    return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SE_PROBE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def test_every_column_that_a_command_writes_is_defined(tables, words):
+    expected = {"ranking", "block_costs", "freezing_curve", "comparison", "channels"}
+    expected |= {"exchange", "exchange_donors", "context", "context_block", "extremes"}
+    assert expected <= set(tables)
+    undefined = {
+        f"{name} ({table})"
+        for table, columns in tables.items()
+        for name in columns
+        if not is_defined(name, words)
+    }
+    assert ", ".join(sorted(undefined)) == ""
 
 
 @pytest.mark.parametrize(
