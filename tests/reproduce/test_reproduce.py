@@ -111,9 +111,10 @@ def test_another_data_order_is_noticed(monkeypatch, tmp_path):
 def test_a_reader_that_draws_unseeded_noise_is_noticed(monkeypatch, tmp_path):
     read = BatchReader._read_into
 
-    def read_noisily(self, row, index):
-        problem = read(self, row, index)
-        row += 1e-3 * torch.from_numpy(np.random.default_rng().random(row.shape))
+    def read_noisily(self, pixels, row, index):
+        problem = read(self, pixels, row, index)
+        noise = np.random.default_rng().random(pixels[row].shape)
+        pixels[row] += 1e-3 * torch.from_numpy(noise)
         return problem
 
     monkeypatch.setattr(BatchReader, "_read_into", read_noisily)
