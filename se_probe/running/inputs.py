@@ -150,6 +150,8 @@ def call_network(model: Callable[..., Any], inputs: Inputs) -> Any:
     ------
     UsageError
         If the network does not take so many inputs, or has no argument of such a name.
+    TypeError
+        Of the network's own.
 
     Examples
     --------
@@ -157,26 +159,35 @@ def call_network(model: Callable[..., Any], inputs: Inputs) -> Any:
     >>> call_network(nn.Bilinear(2, 3, 4), (torch.ones(5, 2), torch.ones(5, 3))).shape
     torch.Size([5, 4])
     """
-    forward = getattr(getattr(model, "_orig_mod", model), "forward", model)
-    try:
-        arguments = inspect.signature(forward)
-    except (TypeError, ValueError):  # written in C, or of TorchScript
-        arguments = _ANY
-    if isinstance(inputs, dict):
-        named = _with_arguments(arguments, inputs)
+    positional: tuple[Tensor, ...] = ()
+    named: dict[str, Tensor] = {}
+    if not isinstance(inputs, dict):
+        positional = input_tensors(inputs)
+    else:
+        named = _with_arguments(_arguments(model), inputs)
         alone = [name for name in inputs if name.lower() in _PICTURE_NAMES]
         if not named and len(alone) == 1:  # beside a mask, a table row and the like
             return model(inputs[alone[0]])
-        _check_binds(arguments, inputs, (), named)
-        return model(**named)
-    given = input_tensors(inputs)
-    _check_binds(arguments, inputs, given, {})
-    return model(*given)
+    try:
+        return model(*positional, **named)
+    except TypeError:
+        # Looking at the arguments takes time, so only where a call went wrong.
+        _check_binds(_arguments(model), inputs, positional, named)
+        raise
 
 
 # What data sets call the picture, whatever the network calls its argument.
 _PICTURE_NAMES = frozenset({"image", "img", "pixel_values", "picture"})
 _ANY = inspect.signature(lambda *args, **kwargs: None)
+
+
+def _arguments(model: Callable[..., Any]) -> inspect.Signature:
+    """What a network takes; anything where that cannot be told."""
+    forward = getattr(getattr(model, "_orig_mod", model), "forward", model)
+    try:
+        return inspect.signature(forward)
+    except (TypeError, ValueError):  # written in C, or of TorchScript
+        return _ANY
 
 
 def _with_arguments(
