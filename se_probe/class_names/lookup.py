@@ -88,7 +88,7 @@ class LabelSet(Sequence[ClassLabel]):
         """The same classes, marked as assumed because names are missing."""
         return LabelSet(self._labels, self.name, self.spec, is_assumed=True)
 
-    def find(self, query: str | SupportsIndex) -> ClassLabel:
+    def find(self, query: str | SupportsIndex, *, suggests: bool = True) -> ClassLabel:
         """Class that a query means.
 
         The first that applies: wnid; index in this label set; alias (see
@@ -101,6 +101,8 @@ class LabelSet(Sequence[ClassLabel]):
         ----------
         query : str or int
             An int is always an index.
+        suggests : bool, default True
+            Look for near misses, which takes time; not for who shows no message.
 
         Returns
         -------
@@ -136,7 +138,7 @@ class LabelSet(Sequence[ClassLabel]):
             return self._with_wnid(text.lower())
         if _INTEGER.fullmatch(text):
             return self._at(int(text))
-        return self._alias(text) or self._named(text)
+        return self._alias(text) or self._named(text, suggests=suggests)
 
     def _at(self, index: int) -> ClassLabel:
         if not 0 <= index < len(self):
@@ -163,7 +165,7 @@ class LabelSet(Sequence[ClassLabel]):
                 return label
         return None
 
-    def _named(self, text: str) -> ClassLabel:
+    def _named(self, text: str, *, suggests: bool) -> ClassLabel:
         hits = self._by_name.get(fold(text), [])
         if len(hits) == 1:
             return hits[0]
@@ -173,7 +175,7 @@ class LabelSet(Sequence[ClassLabel]):
                 f"{listed_labels(hits)}. "
                 f"Give the {'wnid' if hits[0].wnid else 'index'} of the one you mean"
             )
-        near = self._near(text)
+        near = self._near(text) if suggests else []
         nearest = " or ".join(map(str, near))
         hint = f"Did you mean {nearest}?" if near else self._what_there_is()
         raise ClassNameError(f"no class of {self.name} is called {text!r}. {hint}")

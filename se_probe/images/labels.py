@@ -290,7 +290,7 @@ def _by_class(images: LabelledImages, index_of: Callable[[str], int]) -> _Indice
 def _find(network: LabelSet, name: str, *, strict: bool = False) -> int:
     """Index of a class; -1 where there is none, or (unless `strict`) several."""
     try:
-        return network.find(name).index
+        return network.find(name, suggests=False).index
     except ClassNameError as error:
         if strict and isinstance(error, AmbiguousClassError):
             raise
