@@ -65,10 +65,11 @@ class BatchReader(Dataset[ImageBatch | ImagesError]):
         if pictures.form is None:
             self.transform = preprocessing.transform()
         self.batch_size = batch_size
-        form = pictures.form
-        self.form: Inputs = torch.zeros(preprocessing.input_size)
-        if form is not None:
-            self.form = form
+        self.form: Inputs = (
+            torch.zeros(preprocessing.input_size)
+            if pictures.form is None
+            else pictures.form
+        )
 
     def __getitem__(self, number: int) -> ImageBatch | ImagesError:
         pixels = map_inputs(self._empty, self.form)

@@ -199,6 +199,7 @@ def _randomized(
     centred: npt.NDArray[np.float64],
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The first of them, by iterating on a random subspace."""
+    # As scikit-learn's PCA does, whose import takes longer than the map itself.
     rng = np.random.default_rng(0)
     size = (centred.shape[1], min(_N_RANDOM, *centred.shape))
     inside = rng.standard_normal(size, dtype=np.float32)
