@@ -8,7 +8,15 @@ from pathlib import Path
 
 from se_probe.errors import CheckpointError
 
-__all__ = ["file_sha256", "refuse_existing", "write_whole"]
+__all__ = [
+    "file_sha256",
+    "read_sealed",
+    "refuse_existing",
+    "write_sealed",
+    "write_whole",
+]
+
+_SEAL = 64  # bytes of a SHA-256 in hexadecimal
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
@@ -38,6 +46,44 @@ def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def write_sealed(path: str | Path, content: bytes) -> None:
+    """Write a file whole or not at all, with a sum of its content at the end.
+
+    Parameters
+    ----------
+    path : path
+        As for :func:`write_whole`.
+    content : bytes
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be written.
+    """
+    sealed = content + _seal(content)
+    write_whole(path, lambda part: part.write_bytes(sealed))
+
+
+def read_sealed(path: str | Path) -> bytes | None:
+    """Content of a file that :func:`write_sealed` wrote.
+
+    Returns
+    -------
+    bytes or None
+        None if it is not there, cannot be read, or is damaged.
+    """
+    try:
+        sealed = Path(path).read_bytes()
+    except OSError:
+        return None
+    content = sealed[:-_SEAL]
+    return content if sealed[-_SEAL:] == _seal(content) else None
+
+
+def _seal(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def refuse_existing(path: str | Path, *, overwrite: bool) -> None:

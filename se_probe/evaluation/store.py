@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from se_probe.errors import SEProbeError
-from se_probe.files import file_sha256, write_whole
+from se_probe.files import read_sealed, write_sealed, write_whole
 
 __all__ = ["ResultStore", "digest"]
 
@@ -56,9 +56,9 @@ class ResultStore:
     def get(self, name: str) -> Array | None:
         """A finished array, or None; what was damaged on disk is not there."""
         if name not in self._arrays and self.folder is not None:
-            found = _load(self._path(name))
-            if found is not None:
-                self._arrays[name] = found
+            content = read_sealed(self._path(name))
+            if content is not None:
+                self._arrays[name] = np.load(io.BytesIO(content))
         return self._arrays.get(name)
 
     def put(self, name: str, array: Array) -> None:
@@ -71,7 +71,9 @@ class ResultStore:
         """
         self._arrays[name] = array
         if self.folder is not None:
-            write_whole(self._path(name), lambda part: _save(array, part, seal=True))
+            content = io.BytesIO()
+            np.save(content, array)
+            write_sealed(self._path(name), content.getvalue())
 
     def growing(
         self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, fill: Any = 0
@@ -111,12 +113,9 @@ class ResultStore:
         return (self.folder or Path()) / f"{name}.npy"
 
 
-def _save(array: Array, path: Path, *, seal: bool = False) -> None:
+def _save(array: Array, path: Path) -> None:
     with path.open("wb") as file:
         np.save(file, array)
-    if seal:  # NumPy reads no further than the numbers
-        with path.open("ab") as file:
-            file.write(file_sha256(path).encode())
 
 
 def _opened(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
@@ -132,18 +131,3 @@ def _opened(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         f"the partial results in {path} cannot be read ({said}); delete the folder to "
         "measure again"
     )
-
-
-def _load(path: Path) -> Array | None:
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
-    numbers, seal = content[:-_SEAL], content[-_SEAL:]
-    if hashlib.sha256(numbers).hexdigest().encode() != seal:
-        return None
-    array: Array = np.load(io.BytesIO(numbers))
-    return array
-
-
-_SEAL = 64  # bytes of a SHA-256 in hexadecimal

@@ -17,7 +17,7 @@ from typing import Any
 
 from se_probe.cache import tar_indexes_folder
 from se_probe.errors import ImagesError
-from se_probe.files import write_whole
+from se_probe.files import read_sealed, write_sealed
 from se_probe.images.decode import SUFFIXES
 
 __all__ = ["TarIndex", "index_of"]
@@ -78,21 +78,15 @@ def index_of(path: Path) -> TarIndex:
         raise ImagesError(f"{path} cannot be read ({error.strerror})") from error
     stamp = [_FORMAT, str(path.resolve()), facts.st_size, facts.st_mtime_ns]
     kept = _place(path)
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        text, _, seal = kept.read_text(encoding="utf-8").rpartition("\n")
-        content = json.loads(text) if seal == _seal(text) else {}
+    with suppress(ValueError, TypeError, KeyError):
+        content = json.loads(read_sealed(kept) or b"{}")
         if content["stamp"] == stamp:
             return TarIndex(**content["index"])
     index = _read(path)
     text = json.dumps({"stamp": stamp, "index": asdict(index)})
-    text = f"{text}\n{_seal(text)}"
     with suppress(Exception):  # without a cache it is read again the next time
-        write_whole(kept, lambda part: part.write_text(text, encoding="utf-8"))
+        write_sealed(kept, text.encode())
     return index
-
-
-def _seal(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _place(path: Path) -> Path:
