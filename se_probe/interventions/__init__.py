@@ -34,6 +34,7 @@ from se_probe.interventions.origin import (
 from se_probe.interventions.recorded import mean_constants, recorded_constants
 from se_probe.interventions.seen import seen_by, with_seen
 from se_probe.interventions.split import (
+    N_CALIBRATING,
     evenly,
     images_of_record,
     keep_apart,
@@ -43,6 +44,7 @@ from se_probe.interventions.treatments import TREATMENTS, Treatment
 
 __all__ = [
     "EXTENTS",
+    "N_CALIBRATING",
     "TREATMENTS",
     "Calibration",
     "Constants",

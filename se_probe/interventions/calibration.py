@@ -14,7 +14,12 @@ from se_probe.images import LabelledImages
 from se_probe.interventions.constants import least_squares_constants
 from se_probe.interventions.origin import check_finite, check_record_of
 from se_probe.interventions.recorded import recorded_constants
-from se_probe.interventions.split import evenly, images_of_record, keep_apart
+from se_probe.interventions.split import (
+    N_CALIBRATING,
+    evenly,
+    images_of_record,
+    keep_apart,
+)
 from se_probe.progress import Progress
 
 __all__ = ["Calibration", "calibrate"]
@@ -54,7 +59,7 @@ def calibrate(
     gates: xr.DataArray,
     blocks: Sequence[FoundBlock] | None = None,
     *,
-    n_calibrating: int = 1000,
+    n_calibrating: int = N_CALIBRATING,
     progress: Progress | None = None,
 ) -> Calibration:
     """Best constants that a record and images allow, and other images to evaluate on.

@@ -10,7 +10,10 @@ from se_probe.errors import ImagesError
 from se_probe.gates import recorded
 from se_probe.images import LabelledImages
 
-__all__ = ["evenly", "images_of_record", "keep_apart", "split_images"]
+__all__ = ["N_CALIBRATING", "evenly", "images_of_record", "keep_apart", "split_images"]
+
+# At most so many images calibrate; in a budget, as many choose the order.
+N_CALIBRATING = 1000
 
 
 def keep_apart(

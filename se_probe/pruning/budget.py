@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from torch import Tensor
 
 from se_probe.blocks import FoundBlock, find_se_blocks, unwrap
 from se_probe.checkpoints import Network
 from se_probe.evaluation import held_out
 from se_probe.images import LabelledImages, image_sums
 from se_probe.interventions import (
+    N_CALIBRATING,
     Constants,
     Intervention,
     check_finite,
@@ -30,7 +30,6 @@ from se_probe.interventions import (
 )
 from se_probe.progress import Progress
 from se_probe.pruning.checks import (
-    N_CALIBRATING,
     check_above_chance,
     check_budget,
     check_enough,
@@ -40,7 +39,7 @@ from se_probe.pruning.own_modules import removable
 from se_probe.pruning.passes import Passes
 from se_probe.pruning.plan import BudgetPlan, RemovableBlock, TimeSaved
 from se_probe.pruning.saving import StopWatch, TimeGoal, by_kl_per_millisecond
-from se_probe.running import Precision, only_tensor
+from se_probe.running import Precision, only_tensor, to_device_of
 
 __all__ = ["plan_budget"]
 
@@ -131,7 +130,7 @@ def plan_budget(
     blocks, fixed = removable(
         unwrap(network.model),
         find_se_blocks(network.model, pixels),
-        _on_device(network, pixels[:1]),
+        to_device_of(network.model, pixels[:1]),
     )
     passes = Passes(network, parts, blocks, partial, precision, progress)
     if budget is not None:
@@ -233,11 +232,6 @@ class _Sequence:
                     del each[n_judged:]
                 return True
         return False
-
-
-def _on_device(network: Network, pixels: Tensor) -> Tensor:
-    parameter = next(network.model.parameters())
-    return pixels.to(parameter.device, parameter.dtype)
 
 
 def _skipped(constants: Constants) -> list[str]:

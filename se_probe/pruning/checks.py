@@ -11,15 +11,11 @@ from se_probe.pruning.plan import SHARES, least_images
 from se_probe.stats import wilson_interval
 
 __all__ = [
-    "N_CALIBRATING",
     "check_above_chance",
     "check_budget",
     "check_enough",
     "shares_of",
 ]
-
-# At most so many images calibrate, and so many choose.
-N_CALIBRATING = 1000
 
 
 def shares_of(n_images: int, n_calibrating: int) -> tuple[float, float, float]:
@@ -48,7 +44,7 @@ def shares_of(n_images: int, n_calibrating: int) -> tuple[float, float, float]:
 
 
 def check_budget(budget: float | None, *, has_goal: bool) -> None:
-    """Check that a budget can be meant.
+    """Check that a budget is valid.
 
     Raises
     ------

@@ -17,7 +17,12 @@ from se_probe.evaluation import Forward, OnnxModel, run_times
 from se_probe.images import LabelledImages
 from se_probe.pruning.export import check_export, export_network
 from se_probe.pruning.int8 import int8_network
-from se_probe.running import evaluating, only_tensor, served_numerics
+from se_probe.running import (
+    evaluating,
+    only_tensor,
+    served_numerics,
+    to_device_of,
+)
 
 __all__ = [
     "RUNTIMES",
@@ -136,10 +141,8 @@ def _batches(pixels: Tensor) -> Iterator[Tensor]:
 
 
 def _moved(pixels: Tensor, model: nn.Module) -> Tensor:
-    parameter = next(model.parameters())
-    moved = pixels.to(parameter.device, parameter.dtype)
     # As networks are loaded: channels innermost.
-    return moved.to(memory_format=torch.channels_last)
+    return to_device_of(model, pixels).to(memory_format=torch.channels_last)
 
 
 def serve(network: Network, runtime: Runtime, pixels: Tensor) -> Forward:

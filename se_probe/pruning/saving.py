@@ -15,7 +15,7 @@ from se_probe.interventions import Constants
 from se_probe.pruning.plan import RemovableBlock
 from se_probe.pruning.removal import without
 from se_probe.pruning.runtimes import Runtime, check_runtimes, serve
-from se_probe.running import evaluating, served_numerics
+from se_probe.running import evaluating, served_numerics, to_device_of
 
 __all__ = ["StopWatch", "TimeGoal", "by_kl_per_millisecond"]
 
@@ -113,8 +113,7 @@ class StopWatch:
     def _one(self) -> Tensor:
         if self.runtime.startswith("onnx"):
             return self.pixels[:1]
-        parameter = next(self.network.model.parameters())
-        return self.pixels[:1].to(parameter.device, parameter.dtype)
+        return to_device_of(self.network.model, self.pixels[:1])
 
 
 def by_kl_per_millisecond(

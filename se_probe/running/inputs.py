@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, overload
 
 from torch import Tensor, nn
 
@@ -109,6 +109,10 @@ def n_samples(inputs: Inputs) -> int:
     return len(input_tensors(inputs)[0])
 
 
+@overload
+def to_device_of(model: nn.Module, inputs: Tensor) -> Tensor: ...
+@overload
+def to_device_of(model: nn.Module, inputs: Inputs) -> Inputs: ...
 def to_device_of(model: nn.Module, inputs: Inputs) -> Inputs:
     """Inputs on the network's device, in its number type; whole numbers stay whole.
 
